@@ -1,0 +1,115 @@
+// Names to handlers: where `http://rest:3000` runs in this process, a request is handed over without a socket. This module alone
+// changes a request's url and headers, and it changes all of Node's views of them together.
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Endpoint } from '../service/definition.ts'
+
+/** Header lines in order, as they go to the upstream: [name, value] pairs, names as written. */
+export type HeaderLines = readonly (readonly [name: string, value: string])[]
+
+export interface Rewrite {
+  /** Path and query, beginning with a slash. */
+  readonly url: string
+  readonly headers: HeaderLines
+  /** Defaults to the request's own. */
+  readonly method?: string
+}
+
+export class Dispatcher {
+  readonly #endpoints = new Map<string, Endpoint>()
+  readonly #absent = new Map<string, string>()
+
+  /** Announces the endpoints of a running service under its name and aliases. Returns what takes them back. */
+  register(names: readonly string[], endpoints: readonly Endpoint[]): () => void {
+    const keys = names.flatMap((name) => endpoints.map((endpoint) => [`${name.toLowerCase()}:${endpoint.port}`, endpoint] as const))
+    for (const [key, endpoint] of keys) this.#endpoints.set(key, endpoint)
+    return () => {
+      for (const [key, endpoint] of keys) if (this.#endpoints.get(key) === endpoint) this.#endpoints.delete(key)
+    }
+  }
+
+  /** Declares a name that this stack knows but does not run, with the sentence that its routes answer (503). */
+  declareAbsent(names: readonly string[], reason: string): void {
+    for (const name of names) this.#absent.set(name.toLowerCase(), reason)
+  }
+
+  /** The endpoint of `host:port` in this process, if it runs here. */
+  resolve(host: string, port: number): Endpoint | undefined {
+    return this.#endpoints.get(`${host.toLowerCase()}:${port}`)
+  }
+
+  /** Why nothing answers under this name, if it is one that the stack left out or has not (re)started yet. */
+  absence(host: string): string | undefined {
+    return this.#absent.get(host.toLowerCase())
+  }
+
+  /** Whether the name belongs to this stack at all: such a name is never looked up by DNS. */
+  knows(host: string): boolean {
+    const name = host.toLowerCase()
+    if (this.#absent.has(name)) return true
+    for (const key of this.#endpoints.keys()) if (key.slice(0, key.lastIndexOf(':')) === name) return true
+    return false
+  }
+}
+
+/** Hands the request to an endpoint of this process, with the url and headers that the upstream is meant to see. */
+export function handOver(endpoint: Endpoint, req: IncomingMessage, res: ServerResponse, rewrite: Rewrite): void {
+  applyRewrite(req, rewrite)
+  endpoint.handle(req, res)
+}
+
+export function handOverUpgrade(endpoint: Endpoint, req: IncomingMessage, socket: Duplex, head: Buffer, rewrite: Rewrite): boolean {
+  if (!endpoint.upgrade) return false
+  applyRewrite(req, rewrite)
+  endpoint.upgrade(req, socket, head)
+  return true
+}
+
+// Of these Node keeps the first value when a header is repeated (https://nodejs.org/api/http.html#messageheaders).
+const FIRST_WINS = new Set([
+  'age',
+  'authorization',
+  'content-length',
+  'content-type',
+  'etag',
+  'expires',
+  'from',
+  'host',
+  'if-modified-since',
+  'if-unmodified-since',
+  'last-modified',
+  'location',
+  'max-forwards',
+  'proxy-authorization',
+  'referer',
+  'retry-after',
+  'server',
+  'user-agent',
+])
+
+/** Replaces url, method, headers, rawHeaders and headersDistinct of a request at once. */
+export function applyRewrite(req: IncomingMessage, { url, headers, method }: Rewrite): void {
+  const joined: NodeJS.Dict<string | string[]> = Object.create(null)
+  const distinct: NodeJS.Dict<string[]> = Object.create(null)
+  const raw: string[] = []
+  for (const [name, value] of headers) {
+    raw.push(name, value)
+    const key = name.toLowerCase()
+    const values = distinct[key]
+    if (values === undefined) {
+      distinct[key] = [value]
+      joined[key] = key === 'set-cookie' ? [value] : value
+      continue
+    }
+    values.push(value)
+    if (key === 'set-cookie') (joined[key] as string[]).push(value)
+    else if (!FIRST_WINS.has(key)) joined[key] = `${joined[key] as string}${key === 'cookie' ? '; ' : ', '}${value}`
+  }
+  req.url = url
+  if (method !== undefined) req.method = method
+  req.rawHeaders = raw
+  // headers and headersDistinct are accessors on IncomingMessage's prototype that build from rawHeaders lazily: assigning
+  // through them keeps Node's own caches in step.
+  req.headers = joined as IncomingMessage['headers']
+  req.headersDistinct = distinct
+}

@@ -1,0 +1,11 @@
+// The database as the stack sees it: the running service `db` and the two things that only it can say.
+import type { RunningService } from './definition.ts'
+
+export interface DatabaseService extends RunningService {
+  /** True when the cluster was made by this start (never for a server elsewhere that was bootstrapped before). */
+  readonly fresh: boolean
+  /** Superuser (supabase_admin) connection string for the database of the stack; elsewhere the most powerful login that was given. */
+  readonly adminUrl: string
+  /** Folder of the cluster; undefined for a server elsewhere. */
+  readonly dataDir: string | undefined
+}

@@ -1,0 +1,64 @@
+// What a service is: its name, its typed environment, what it waits for, and how it starts. Every folder under src/services exports one.
+import type { z } from 'zod'
+import type { Dispatcher } from '../http/dispatch.ts'
+import type { Handler, UpgradeHandler } from '../http/handler.ts'
+import type { Logger } from '../log/log.ts'
+
+/** `started`: its start has returned. `healthy`: its health check has passed since. */
+export type Condition = 'started' | 'healthy'
+
+/** One port of a service, by the number that upstream's image listens on: `http://rest:3001` is `{ port: 3001 }` of `rest`. */
+export interface Endpoint {
+  readonly port: number
+  readonly handle: Handler
+  readonly upgrade?: UpgradeHandler
+  /** PEM texts (or a callback for SNI) where the endpoint speaks TLS when it is given a socket. */
+  readonly tls?: TlsMaterial
+}
+
+export interface TlsMaterial {
+  readonly cert: string
+  readonly key: string
+}
+
+/** What a service sees of the rest of the stack. */
+export interface ServiceContext {
+  readonly log: Logger
+  /** Resolves names of the stack (`http://rest:3000`) to handlers in this process. Never to be asked for a URL that a user supplied. */
+  readonly dispatcher: Dispatcher
+  /** Aborted when the start is to be given up. */
+  readonly signal: AbortSignal
+}
+
+export interface RunningService {
+  readonly endpoints: readonly Endpoint[]
+  /** Resolves when the service can serve; rejects with the reason when it cannot. */
+  health(): Promise<void>
+  /** Re-reads configuration and caches (SIGHUP, SIGUSR1/2 of the upstream images). */
+  reload?(): Promise<void>
+  /** Frees whatever start opened, in reverse order. */
+  stop(): Promise<void>
+}
+
+/** Where a served service listens: the endpoint's number, and the address that upstream's variables ask for. */
+export interface ListenAddress {
+  readonly endpoint: number
+  readonly host: string
+  readonly port: number
+}
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export interface ServiceDefinition<Schema extends z.ZodType = z.ZodType> {
+  readonly name: string
+  /** One zod object; its keys are the variables of upstream's image. */
+  readonly env: Schema
+  readonly needs: Readonly<Record<string, Condition>>
+  /** Upstream's default addresses, used by `plinth serve` only. */
+  listen(env: z.output<Schema>): readonly ListenAddress[]
+  start(env: z.output<Schema>, ctx: ServiceContext): Promise<RunningService>
+}
+
+export function defineService<Schema extends z.ZodType>(definition: ServiceDefinition<Schema>): ServiceDefinition<Schema> {
+  return definition
+}
