@@ -1,2 +1,26 @@
 #!/usr/bin/env node
-// The two bins `plinth` and `supabase`.
+// The two bins `plinth` and `supabase`: the process's edge. Nothing else touches argv, the environment, signals or the exit code.
+import { readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import { processIo } from './cli/io.ts'
+import { main } from './cli/main.ts'
+import { onSignal } from './cli/signals.ts'
+
+const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+const argv = process.argv.slice(2)
+const stop = new AbortController()
+using _ = onSignal(['SIGINT', 'SIGTERM'], () => stop.abort())
+// A closed pipe (`plinth logs | head`) ends the program quietly.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+
+const called = basename(process.argv[1] ?? '')
+process.exitCode = await main({
+  name: called === 'supabase' ? 'supabase' : 'plinth',
+  version,
+  argv,
+  env: process.env,
+  cwd: process.cwd(),
+  io: processIo(() => argv.includes('--yes') || process.env['SUPABASE_YES'] === 'true'),
+  signal: stop.signal,
+})
+process.exit()

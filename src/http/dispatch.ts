@@ -17,6 +17,7 @@ export interface Rewrite {
 
 export class Dispatcher {
   readonly #endpoints = new Map<string, Endpoint>()
+  readonly #addresses = new Map<string, string>()
   readonly #absent = new Map<string, string>()
 
   /** Announces the endpoints of a running service under its name and aliases. Returns what takes them back. */
@@ -26,6 +27,20 @@ export class Dispatcher {
     return () => {
       for (const [key, endpoint] of keys) if (this.#endpoints.get(key) === endpoint) this.#endpoints.delete(key)
     }
+  }
+
+  /** Announces that `http://<name>:<port>` is reached at `origin` (`http://127.0.0.1:43211`): a child process, or a server elsewhere. */
+  registerAddress(names: readonly string[], port: number, origin: string): () => void {
+    const keys = names.map((name) => `${name.toLowerCase()}:${port}`)
+    for (const key of keys) this.#addresses.set(key, origin)
+    return () => {
+      for (const key of keys) if (this.#addresses.get(key) === origin) this.#addresses.delete(key)
+    }
+  }
+
+  /** The origin under which `host:port` is to be reached over the network instead of by its name. */
+  address(host: string, port: number): string | undefined {
+    return this.#addresses.get(`${host.toLowerCase()}:${port}`)
   }
 
   /** Declares a name that this stack knows but does not run, with the sentence that its routes answer (503). */
@@ -47,7 +62,7 @@ export class Dispatcher {
   knows(host: string): boolean {
     const name = host.toLowerCase()
     if (this.#absent.has(name)) return true
-    for (const key of this.#endpoints.keys()) if (key.slice(0, key.lastIndexOf(':')) === name) return true
+    for (const key of [...this.#endpoints.keys(), ...this.#addresses.keys()]) if (key.slice(0, key.lastIndexOf(':')) === name) return true
     return false
   }
 }

@@ -1,0 +1,69 @@
+// Gives an endpoint a socket: limits on headers and time, and a stop that lets running requests end within a bound.
+import { createServer, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Endpoint } from '../service/definition.ts'
+
+export interface ListeningServer {
+  readonly host: string
+  readonly port: number
+  /** Stops accepting, lets running requests end for `graceMs`, then ends every connection. */
+  close(graceMs?: number): Promise<void>
+}
+
+// Header block of one request, request line included: what nginx in front of upstream's services allows (4 x 8 KiB).
+const MAX_HEADER_BYTES = 32 * 1024
+const HEADERS_TIMEOUT_MS = 60_000
+// Longer than the idle time of load balancers in front (AWS 60 s), so that they and not we close first.
+const KEEP_ALIVE_MS = 75_000
+const GRACE_MS = 1_000
+
+/** Listens on `host:port` (port 0: a free one). Rejects with the socket's error (EADDRINUSE, EACCES, ...). */
+export async function serveEndpoint(endpoint: Endpoint, host: string, port: number): Promise<ListeningServer> {
+  // requestTimeout bounds the whole body: uploads of any size are legal, so it is off and idle sockets are ended instead.
+  const options = {
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: 0,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    noDelay: true,
+  }
+  const server: Server = endpoint.tls
+    ? createTlsServer({ ...options, cert: endpoint.tls.cert, key: endpoint.tls.key, minVersion: 'TLSv1.2' }, endpoint.handle)
+    : createServer(options, endpoint.handle)
+  const upgraded = new Set<Duplex>()
+  server.on('upgrade', (req, socket, head) => {
+    if (!endpoint.upgrade) {
+      socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
+      return
+    }
+    upgraded.add(socket)
+    socket.once('close', () => upgraded.delete(socket))
+    endpoint.upgrade(req, socket, head)
+  })
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(port, host, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+  return {
+    host,
+    port: (server.address() as AddressInfo).port,
+    close: (graceMs = GRACE_MS) =>
+      new Promise((resolve) => {
+        const force = setTimeout(() => {
+          server.closeAllConnections()
+          for (const socket of upgraded) socket.destroy()
+        }, graceMs)
+        server.close(() => {
+          clearTimeout(force)
+          resolve()
+        })
+        server.closeIdleConnections()
+        for (const socket of upgraded) socket.end()
+      }),
+  }
+}

@@ -1,0 +1,10 @@
+// The services that exist: kind to definition, each loaded when first needed.
+import type { ServiceDefinition } from '../service/definition.ts'
+
+export const kinds: Readonly<Record<string, () => Promise<ServiceDefinition>>> = {}
+
+export async function loadKind(kind: string): Promise<ServiceDefinition> {
+  const load = kinds[kind]
+  if (!load) throw new Error(`Unknown service ${kind}: there are ${Object.keys(kinds).join(', ')}`)
+  return load()
+}
