@@ -1,0 +1,27 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, expect, test } from 'vitest'
+import { openRotatingFile } from './rotating-file.ts'
+
+const dir = mkdtempSync(join(tmpdir(), 'plinth-log-'))
+afterEach(() => rmSync(dir, { recursive: true, force: true }))
+
+test('the newest lines are in the file itself, older ones in numbered files, and the oldest are gone', () => {
+  const path = join(dir, 'logs', 'a.log')
+  const file = openRotatingFile(path, { maxBytes: 10, files: 3 })
+  for (let line = 0; line < 9; line++) file.write(`line${line}\n`)
+  file.close()
+  expect(readdirSync(join(dir, 'logs')).sort()).toEqual(['a.log', 'a.log.1', 'a.log.2'])
+  expect([path, `${path}.1`, `${path}.2`].map((name) => readFileSync(name, 'utf8'))).toEqual(['line8\n', 'line7\n', 'line6\n'])
+})
+
+test('a file that was there is gone on with', () => {
+  const path = join(dir, 'b.log')
+  for (const line of ['one\n', 'two\n']) {
+    const file = openRotatingFile(path)
+    file.write(line)
+    file.close()
+  }
+  expect(readFileSync(path, 'utf8')).toBe('one\ntwo\n')
+})

@@ -1,0 +1,55 @@
+// `.plinth/run.json`: which process runs the stack of this folder. It is the lock against a second start, and survives kill -9 harmlessly.
+import { linkSync, mkdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { isRunning, markOf, type ProcessMark } from './processes.ts'
+
+export interface Run extends ProcessMark {
+  readonly name: string
+  readonly form: 'project' | 'self-hosted'
+  readonly workDir: string
+  /** Where the process listens for `status`, `stop` and `db reset`. */
+  readonly socket: string
+  /** Port numbers that it holds, for the message that another stack prints. */
+  readonly ports: readonly number[]
+}
+
+const fileIn = (stateDir: string): string => join(stateDir, 'run.json')
+
+/** The run of this folder, if its process is alive. */
+export function currentRun(stateDir: string): Run | undefined {
+  return readRun(fileIn(stateDir))
+}
+
+/** A run noted in `file`, if its process is alive. */
+export function readRun(file: string): Run | undefined {
+  try {
+    const run = JSON.parse(readFileSync(file, 'utf8')) as Run
+    return isRunning(run) ? run : undefined
+  } catch {
+    return undefined // none, or half written by a process that died at it
+  }
+}
+
+/** Notes this process as the one that runs the folder's stack; returns what takes the note back, or the run that was there first. */
+export function claimRun(stateDir: string, run: Omit<Run, keyof ProcessMark>): { release: () => void } | { other: Run } {
+  mkdirSync(stateDir, { recursive: true, mode: 0o755 })
+  const file = fileIn(stateDir)
+  const draft = `${file}.${process.pid}`
+  writeFileSync(draft, JSON.stringify({ ...markOf(process.pid)!, ...run }), { mode: 0o600 })
+  try {
+    for (let tries = 0; tries < 3; tries++) {
+      try {
+        linkSync(draft, file) // fails when the file exists: of two at once, one wins
+        return { release: () => rmSync(file, { force: true }) }
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+        const other = readRun(file)
+        if (other) return { other }
+        rmSync(file, { force: true })
+      }
+    }
+    throw new Error(`Cannot write ${file}: other starts keep coming in between. Try again.`)
+  } finally {
+    unlinkSync(draft)
+  }
+}

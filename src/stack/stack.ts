@@ -1,0 +1,264 @@
+// A running stack: starts what its description asks for in the order of its graph, keeps it healthy, and stops it in reverse.
+import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Dispatcher } from '../http/dispatch.ts'
+import type { Logger } from '../log/log.ts'
+import type { DatabaseService } from '../service/database.ts'
+import type { PrepareOptions, StackDescription } from './description.ts'
+import { dependentsOf, levelsOf } from './graph.ts'
+import { type TakenPort, takenPorts } from './ports.ts'
+import { type NodeReport, ServiceNode } from './service-node.ts'
+
+export interface StackOptions {
+  readonly log: Logger
+  /** Progress for people: each node's changes, and lines such as `Applying migration F...`. */
+  readonly onNode?: (report: NodeReport) => void
+  readonly onLine?: (line: string) => void
+}
+
+export interface ResetOptions {
+  readonly seed: boolean
+  readonly version?: string
+}
+
+export interface StackStatus {
+  readonly nodes: readonly NodeReport[]
+  readonly description: Pick<StackDescription, 'name' | 'form' | 'workDir' | 'values' | 'absent'>
+}
+
+export class PortsTakenError extends Error {
+  readonly taken: readonly TakenPort[]
+  constructor(taken: readonly TakenPort[]) {
+    super(taken.map(sentenceOf).join('\n'))
+    this.name = 'PortsTakenError'
+    this.taken = taken
+  }
+}
+
+function sentenceOf({ published, twin, pid, command }: TakenPort): string {
+  const { port, label, setting } = published
+  if (twin) return `Port ${port} is asked for twice, by ${twin.setting} and by ${setting}. Change one of them.`
+  const holder = pid === undefined ? 'another process' : `another process (${command}, pid ${pid})`
+  return `Port ${port} (${label}) is taken by ${holder}. Stop it, or change ${setting}.`
+}
+
+export class ServiceStartError extends Error {
+  readonly service: string
+  constructor(service: string, cause: unknown) {
+    super(`${service} did not start: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+    this.name = 'ServiceStartError'
+    this.service = service
+  }
+}
+
+/** Says that the database was prepared to the end: without it a cluster is the remains of an interrupted first start. */
+const PREPARED = 'plinth.prepared'
+
+export class Stack {
+  readonly description: StackDescription
+  readonly #options: StackOptions
+  readonly #nodes: readonly ServiceNode[]
+  readonly #levels: ServiceNode[][]
+  readonly #stopping = new AbortController()
+  #busy: Promise<unknown> = Promise.resolve()
+
+  constructor(description: StackDescription, options: StackOptions) {
+    this.description = description
+    this.#options = options
+    const dispatcher = new Dispatcher()
+    for (const { names, reason } of description.absent) dispatcher.declareAbsent(names, reason)
+    this.#nodes = description.nodes.map(
+      (node) =>
+        new ServiceNode(node, {
+          log: options.log,
+          dispatcher,
+          ports: description.ports.filter((port) => port.node === node.name),
+          onChange: (report) => options.onNode?.(report),
+        }),
+    )
+    const byName = new Map(this.#nodes.map((node) => [node.name, node]))
+    this.#levels = levelsOf(description.nodes).map((level) => level.map(({ name }) => byName.get(name)!))
+  }
+
+  get status(): StackStatus {
+    const { name, form, workDir, values, absent } = this.description
+    return { nodes: this.#nodes.map((node) => node.report), description: { name, form, workDir, values, absent } }
+  }
+
+  get #database(): ServiceNode | undefined {
+    return this.#nodes.find((node) => node.description.kind === 'db')
+  }
+
+  /** Everything up and healthy, or nothing: a failed start stops what it started, and removes data that it made itself. */
+  start(signal: AbortSignal = new AbortController().signal): Promise<void> {
+    const work = this.#start(signal)
+    this.#busy = work.catch(() => {}) // whoever called has the error
+    return work
+  }
+
+  async #start(signal: AbortSignal): Promise<void> {
+    const taken = await takenPorts(this.description.ports)
+    if (taken.length > 0) throw new PortsTakenError(taken)
+    const abandoned = AbortSignal.any([signal, this.#stopping.signal])
+    const made: { dataDir?: string } = {}
+    try {
+      const fresh = await this.#startNodes(this.#nodes, abandoned, {}, made)
+      if (fresh) await this.description.finish?.({ fresh, report: this.#line })
+    } catch (error) {
+      await this.#stopNodes()
+      if (made.dataDir !== undefined) rmSync(made.dataDir, { recursive: true, force: true })
+      throw error
+    }
+    for (const node of this.#nodes) node.watch()
+  }
+
+  /** Stops in reverse order of the start. Safe to call at any moment and more than once. */
+  async stop(): Promise<void> {
+    this.#stopping.abort(new Error('the stack is stopped'))
+    await this.#busy
+    await this.#stopNodes()
+  }
+
+  /** Throws the whole cluster away and makes it anew. What stands on the database is stopped meanwhile and started again, also when preparing it failed. */
+  async resetDatabase(options: ResetOptions, report: (line: string) => void): Promise<void> {
+    const work = this.#busy.then(() => this.#reset(options, report))
+    this.#busy = work.catch(() => {})
+    await work
+  }
+
+  async #reset(options: ResetOptions, report: (line: string) => void): Promise<void> {
+    const database = this.#database
+    const dataDir = (database?.service as DatabaseService | undefined)?.dataDir
+    if (!database || dataDir === undefined) throw new Error('The database of this stack runs elsewhere and is not reset from here')
+    const dependents = dependentsOf(this.description.nodes, database.name).map(
+      ({ name }) => this.#nodes.find((node) => node.name === name)!,
+    )
+    await Promise.all(dependents.map((node) => node.stop()))
+    await database.stop()
+    rmSync(dataDir, { recursive: true, force: true })
+    report('Recreating database...')
+    let failure: unknown
+    const prepare = { seed: options.seed, ...(options.version === undefined ? {} : { version: options.version }), report }
+    const onFailure = (error: unknown) => {
+      failure = error
+    }
+    await this.#startNodes(
+      [database, ...dependents],
+      this.#stopping.signal,
+      { ...prepare, onFailure, onPrepared: () => report('Restarting containers...') },
+      {},
+    )
+    for (const node of [database, ...dependents]) node.watch()
+    if (failure !== undefined) throw failure
+    await this.description.finish?.({ ...prepare, fresh: true })
+  }
+
+  readonly #line = (line: string): void => this.#options.onLine?.(line)
+
+  /** Resolves to whether the database was new. */
+  async #startNodes(
+    nodes: readonly ServiceNode[],
+    signal: AbortSignal,
+    prepare: StartPreparation,
+    made: { dataDir?: string },
+  ): Promise<boolean> {
+    const failed = new AbortController()
+    const abandoned = AbortSignal.any([signal, failed.signal])
+    const started = new Map<string, Promise<void>>()
+    const healthy = new Map<string, Promise<void>>()
+    let fresh = false
+    for (const node of this.#levels.flat()) {
+      if (!nodes.includes(node)) continue
+      const needs = Object.entries(node.description.needs).map(([need, condition]) =>
+        (condition === 'healthy' ? healthy : started).get(need),
+      )
+      const run = async () => {
+        await Promise.all(needs)
+        abandoned.throwIfAborted()
+        const isDatabase = node === this.#database
+        await node.start(
+          abandoned,
+          isDatabase ? async (service) => void (fresh = await this.#prepare(service as DatabaseService, prepare, made)) : undefined,
+        )
+      }
+      const begun = run().catch((error: unknown) => {
+        if (!(error instanceof InterruptedStart)) throw wrap(node.name, error)
+        return this.#beginAnew(node, error, abandoned, prepare, made).then(() => {
+          fresh = true
+        })
+      })
+      const well = begun
+        .then(() => node.untilHealthy(abandoned))
+        .catch((error: unknown) => {
+          const failure = wrap(node.name, error)
+          failed.abort(failure)
+          throw failure
+        })
+      started.set(node.name, begun)
+      healthy.set(node.name, well)
+      for (const promise of [begun, well]) promise.catch(() => {}) // every one is awaited below
+    }
+    const outcomes = await Promise.allSettled([...started.values(), ...healthy.values()])
+    if (signal.aborted) throw signal.reason
+    if (failed.signal.aborted) throw failed.signal.reason
+    const failure = outcomes.find((outcome) => outcome.status === 'rejected')
+    if (failure) throw failure.reason
+    return fresh
+  }
+
+  // A first start that was killed between initdb and the last migration left a cluster that nobody has used yet.
+  async #beginAnew(
+    node: ServiceNode,
+    { dataDir }: InterruptedStart,
+    signal: AbortSignal,
+    prepare: StartPreparation,
+    made: { dataDir?: string },
+  ): Promise<void> {
+    this.#options.log.warn('an earlier first start was interrupted: the database is made anew')
+    rmSync(dataDir, { recursive: true, force: true })
+    try {
+      await node.start(signal, async (service) => void (await this.#prepare(service as DatabaseService, prepare, made)))
+    } catch (error) {
+      throw wrap(node.name, error)
+    }
+  }
+
+  async #prepare(database: DatabaseService, options: StartPreparation, made: { dataDir?: string }): Promise<boolean> {
+    const { dataDir, fresh } = database
+    const mark = dataDir === undefined ? undefined : join(dataDir, PREPARED)
+    if (fresh && dataDir !== undefined) made.dataDir = dataDir
+    else if (dataDir !== undefined && mark !== undefined && !existsSync(mark)) throw new InterruptedStart(dataDir)
+    const { onFailure, onPrepared, report = this.#line, ...rest } = options
+    try {
+      await this.description.prepare(database, { ...rest, fresh, report })
+    } catch (error) {
+      if (!onFailure) throw error
+      onFailure(error)
+    }
+    onPrepared?.()
+    if (mark !== undefined) writeFileSync(mark, '')
+    return fresh
+  }
+
+  async #stopNodes(): Promise<void> {
+    for (const level of [...this.#levels].reverse()) await Promise.all(level.map((node) => node.stop()))
+  }
+}
+
+interface StartPreparation extends Partial<Omit<PrepareOptions, 'fresh'>> {
+  /** Given, a failed preparation does not fail the start. */
+  readonly onFailure?: (error: unknown) => void
+  readonly onPrepared?: () => void
+}
+
+class InterruptedStart extends Error {
+  readonly dataDir: string
+  constructor(dataDir: string) {
+    super('an earlier first start was interrupted')
+    this.dataDir = dataDir
+  }
+}
+
+function wrap(service: string, error: unknown): ServiceStartError {
+  return error instanceof ServiceStartError ? error : new ServiceStartError(service, error)
+}
