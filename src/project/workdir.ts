@@ -1,17 +1,31 @@
-// Which folder a command works in.
-import { existsSync, statSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+// Where a project is: its folder, found from below or named, and its id.
+import { existsSync } from 'node:fs'
+import { basename, dirname, join, resolve } from 'node:path'
 
-export const configPath = (workDir: string): string => join(workDir, 'supabase', 'config.toml')
-export const isProject = (workDir: string): boolean => existsSync(configPath(workDir))
+export const CONFIG_FILE = join('supabase', 'config.toml')
 
-/** `--workdir` as given; else the nearest folder (this one included) that holds supabase/config.toml; else this one. */
-export function findWorkDir(cwd: string, given: string | undefined): string {
-  if (given !== undefined && given !== '') return resolve(cwd, given)
-  for (let dir = resolve(cwd); ; dir = dirname(dir)) {
-    if (isProject(dir)) return dir
-    if (dirname(dir) === dir) return resolve(cwd)
+export const hasProject = (folder: string): boolean => existsSync(join(folder, CONFIG_FILE))
+
+/** The folder that was named, exactly as it is; else the nearest one from `cwd` upward that holds supabase/config.toml, else `cwd`. */
+export function findWorkDir(cwd: string, named?: string): string {
+  if (named !== undefined && named !== '') return resolve(cwd, named)
+  for (let folder = resolve(cwd); ; folder = dirname(folder)) {
+    if (hasProject(folder)) return folder
+    if (dirname(folder) === folder) return resolve(cwd)
   }
 }
 
-export const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+const MAX_ID_LENGTH = 40
+
+/** A valid project id made of any text; a valid one stays as it is. */
+export function sanitizeProjectId(text: string): string {
+  return text
+    .replace(/[^a-zA-Z0-9_.-]+/g, '_')
+    .replace(/^[_.-]+/, '')
+    .slice(0, MAX_ID_LENGTH)
+}
+
+/** The id of a project that names none: its folder's name. */
+export function projectIdOf(workDir: string): string {
+  return sanitizeProjectId(basename(resolve(workDir))) || 'project'
+}
