@@ -7,10 +7,8 @@ export interface CommandEntry {
   load(): Promise<Command>
 }
 
+const entry = (name: string, summary: string, load: () => Promise<Command>): CommandEntry => ({ name, summary, load })
+
 export const commands: readonly CommandEntry[] = [
-  {
-    name: 'serve',
-    summary: 'Run one service in the foreground, configured by the variables of its upstream image',
-    load: async () => (await import('./serve.ts')).serve,
-  },
+  entry('serve', 'Run one service in the foreground, configured by its upstream variables', async () => (await import('./serve.ts')).serve),
 ]

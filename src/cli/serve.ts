@@ -3,9 +3,11 @@ import { EnvError, readEnv } from '../env/read.ts'
 import { Dispatcher } from '../http/dispatch.ts'
 import { type ListeningServer, serveEndpoint } from '../http/server.ts'
 import { createLog } from '../log/log.ts'
-import type { RunningService } from '../service/definition.ts'
+import type { ListenAddress, RunningService } from '../service/definition.ts'
+import { UndoList } from '../service/undo-list.ts'
 import { kinds, loadKind } from '../stack/kinds.ts'
-import { CliError, type Command, type Invocation } from './command.ts'
+import type { FromChild, ToChild } from '../stack/places/process.ts'
+import { CliError, type Command, flagOn, type Invocation } from './command.ts'
 import { onSignal } from './signals.ts'
 
 export const serve: Command = {
@@ -14,43 +16,72 @@ export const serve: Command = {
   args: 'SERVICE',
   minArgs: 1,
   maxArgs: 1,
-  async run({ args, env, io, signal }: Invocation) {
+  flags: [{ name: 'managed', kind: 'boolean', help: '', hidden: true }],
+  async run({ args, env, flags, io, signal }: Invocation) {
     const kind = args[0]!
     if (!(kind in kinds)) throw new CliError(`unknown service ${kind}`, { suggestion: `There are: ${Object.keys(kinds).join(', ')}.` })
+    const managed = flagOn(flags, 'managed')
     const definition = await loadKind(kind)
     const values = settingsOf(() => readEnv(definition.env as Parameters<typeof readEnv>[0], env))
-    const log = createLog({
-      format: io.outIsTerminal ? 'pretty' : 'json',
-      level: env['PLINTH_LOG_LEVEL'] || 'info',
-      write: (line) => io.out(line),
-    }).child({ service: kind })
-    const servers: ListeningServer[] = []
-    let service: RunningService | undefined
+    const format = io.outIsTerminal && !managed ? 'pretty' : 'json'
+    const log = createLog({ format, level: env['PLINTH_LOG_LEVEL'] || 'info', write: (line) => io.out(line) }).child({ service: kind })
+    await using release = new UndoList()
     try {
-      service = await definition.start(values, { log, dispatcher: new Dispatcher(), signal })
-      for (const { endpoint: number, host, port } of definition.listen(values)) {
-        const endpoint = service.endpoints.find((candidate) => candidate.port === number)
-        if (!endpoint) continue
-        const server = await serveEndpoint(endpoint, host, port)
-        servers.push(server)
-        log.info({ host: server.host, port: server.port }, 'listening')
-      }
-      const running = service
+      const service = await definition.start(values, { log, dispatcher: new Dispatcher(), signal })
+      release.defer(() => service.stop())
+      // A child of a stack listens where there is room and tells its parent; alone it listens where upstream's image does.
+      const addresses = managed
+        ? service.endpoints.map(({ port }): ListenAddress => ({ endpoint: port, host: '127.0.0.1', port: 0 }))
+        : definition.listen(values)
+      const listening = await listenAt(service, addresses, release)
+      for (const { endpoint, server } of listening) log.info({ endpoint, host: server.host, port: server.port }, 'listening')
       using _ = onSignal(['SIGHUP', 'SIGUSR1', 'SIGUSR2'], () => {
-        running.reload?.().catch((error: unknown) => log.error({ err: error }, 'reload failed'))
+        service.reload?.().catch((error: unknown) => log.error({ err: error }, 'reload failed'))
       })
+      const parent = managed ? answerParent(service, listening) : signal
+      const ended = AbortSignal.any([signal, parent])
       await new Promise<void>((resolve) => {
-        if (signal.aborted) resolve()
-        else signal.addEventListener('abort', () => resolve(), { once: true })
+        if (ended.aborted) resolve()
+        else ended.addEventListener('abort', () => resolve(), { once: true })
       })
     } catch (error) {
       if (!signal.aborted) throw listenError(error)
-    } finally {
-      await Promise.all(servers.map((server) => server.close()))
-      await service?.stop()
     }
     return 0
   },
+}
+
+interface Listening {
+  readonly endpoint: number
+  readonly server: ListeningServer
+}
+
+async function listenAt(service: RunningService, addresses: readonly ListenAddress[], release: UndoList): Promise<Listening[]> {
+  const listening: Listening[] = []
+  for (const { endpoint: number, host, port } of addresses) {
+    const endpoint = service.endpoints.find((candidate) => candidate.port === number)
+    if (!endpoint) continue
+    const server = await serveEndpoint(endpoint, host, port)
+    release.defer(() => server.close())
+    listening.push({ endpoint: number, server })
+  }
+  return listening
+}
+
+/** Tells the parent the ports, answers its questions, and aborts when the parent is gone. */
+function answerParent(service: RunningService, listening: readonly Listening[]): AbortSignal {
+  const alone = new AbortController()
+  const tell = (message: FromChild) => void (process.connected && process.send?.(message))
+  process.on('message', ({ ask, id }: ToChild) => {
+    if (ask !== 'health') return
+    service.health().then(
+      () => tell({ health: id }),
+      (error: unknown) => tell({ health: id, error: error instanceof Error ? error.message : String(error) }),
+    )
+  })
+  process.once('disconnect', () => alone.abort())
+  tell({ listening: listening.map(({ endpoint, server }) => ({ endpoint, port: server.port })) })
+  return alone.signal
 }
 
 function settingsOf<T>(read: () => T): T {
@@ -64,10 +95,9 @@ function settingsOf<T>(read: () => T): T {
 
 function listenError(error: unknown): unknown {
   const { code, address, port } = error as NodeJS.ErrnoException & { address?: string; port?: number }
-  if (code === 'EADDRINUSE')
-    return new CliError(`Port ${port} of ${address} is taken by another process.`, {
-      suggestion: 'Stop it, or choose another port by the service’s own variable.',
-      cause: error,
-    })
-  return error
+  if (code !== 'EADDRINUSE') return error
+  return new CliError(`Port ${port} of ${address} is taken by another process.`, {
+    suggestion: 'Stop it, or choose another port by the service’s own variable.',
+    cause: error,
+  })
 }

@@ -28,7 +28,7 @@ export interface LogOptions {
 /** The root logger of a stack or of one served service. */
 export function createLog(options: LogOptions): Logger {
   const destination: DestinationStream = {
-    write: options.format === 'json' ? options.write : (line) => options.write(readable(line)),
+    write: options.format === 'json' ? options.write : (line) => options.write(readableLine(line)),
   }
   return pino(
     {
@@ -45,7 +45,8 @@ export function createLog(options: LogOptions): Logger {
 /** A logger that drops everything: for tests and for callers of the library that asked for silence. */
 export const silentLog: Logger = pino({ level: 'silent' })
 
-function readable(line: string): string {
+/** One record of JSON as a line for people. */
+export function readableLine(line: string): string {
   const { level, time, service, msg, err, ...rest } = JSON.parse(line) as Record<string, unknown>
   const details = Object.keys(rest).length > 0 ? ` ${JSON.stringify(rest)}` : ''
   const stack = typeof err === 'object' && err !== null && 'stack' in err ? `\n${String(err.stack)}` : ''

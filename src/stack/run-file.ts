@@ -31,16 +31,17 @@ export function readRun(file: string): Run | undefined {
 }
 
 /** Notes this process as the one that runs the folder's stack; returns what takes the note back, or the run that was there first. */
-export function claimRun(stateDir: string, run: Omit<Run, keyof ProcessMark>): { release: () => void } | { other: Run } {
+export function claimRun(stateDir: string, run: Omit<Run, keyof ProcessMark>): { run: Run; release: () => void } | { other: Run } {
   mkdirSync(stateDir, { recursive: true, mode: 0o755 })
   const file = fileIn(stateDir)
   const draft = `${file}.${process.pid}`
-  writeFileSync(draft, JSON.stringify({ ...markOf(process.pid)!, ...run }), { mode: 0o600 })
+  const mine: Run = { ...markOf(process.pid)!, ...run }
+  writeFileSync(draft, JSON.stringify(mine), { mode: 0o600 })
   try {
     for (let tries = 0; tries < 3; tries++) {
       try {
         linkSync(draft, file) // fails when the file exists: of two at once, one wins
-        return { release: () => rmSync(file, { force: true }) }
+        return { run: mine, release: () => rmSync(file, { force: true }) }
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
         const other = readRun(file)

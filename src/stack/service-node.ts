@@ -4,6 +4,7 @@ import type { Dispatcher } from '../http/dispatch.ts'
 import { type ListeningServer, serveEndpoint } from '../http/server.ts'
 import type { Logger } from '../log/log.ts'
 import type { RunningService } from '../service/definition.ts'
+import { UndoList } from '../service/undo-list.ts'
 import { backoffMs, pause } from './backoff.ts'
 import type { NodeDescription, PublishedPort } from './description.ts'
 import { untilHealthy, untilUnhealthy } from './health.ts'
@@ -39,7 +40,7 @@ export class ServiceNode {
   #reason: string | undefined
   #began = 0
   #service: RunningService | undefined
-  #undo: (() => void | Promise<void>)[] = []
+  readonly #undo = new UndoList()
   #watch: AbortController | undefined
   #watching: Promise<void> | undefined
 
@@ -148,19 +149,17 @@ export class ServiceNode {
   }
 
   async #announce(service: RunningService): Promise<void> {
-    this.#undo.push(this.#ctx.dispatcher.register(this.#names, service.endpoints))
+    this.#undo.defer(this.#ctx.dispatcher.register(this.#names, service.endpoints))
     for (const published of this.#ctx.ports) {
       const endpoint = service.endpoints.find(({ port }) => port === published.endpoint)
       if (!endpoint) continue
       const server: ListeningServer = await serveEndpoint(endpoint, published.host, published.port)
-      this.#undo.push(() => server.close())
+      this.#undo.defer(() => server.close())
     }
   }
 
   async #release(): Promise<void> {
-    const steps = this.#undo.reverse()
-    this.#undo = []
-    for (const undo of steps) await undo()
+    await this.#undo.undo()
     const service = this.#service
     this.#service = undefined
     if (!service) return

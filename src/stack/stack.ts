@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Dispatcher } from '../http/dispatch.ts'
 import type { Logger } from '../log/log.ts'
 import type { DatabaseService } from '../service/database.ts'
+import type { RunningService } from '../service/definition.ts'
 import type { PrepareOptions, StackDescription } from './description.ts'
 import { dependentsOf, levelsOf } from './graph.ts'
 import { type TakenPort, takenPorts } from './ports.ts'
@@ -85,6 +86,11 @@ export class Stack {
     return { nodes: this.#nodes.map((node) => node.report), description: { name, form, workDir, values, absent } }
   }
 
+  /** Folder of the running cluster; undefined where the database is elsewhere. */
+  get dataDir(): string | undefined {
+    return (this.#database?.service as DatabaseService | undefined)?.dataDir
+  }
+
   get #database(): ServiceNode | undefined {
     return this.#nodes.find((node) => node.description.kind === 'db')
   }
@@ -128,7 +134,7 @@ export class Stack {
 
   async #reset(options: ResetOptions, report: (line: string) => void): Promise<void> {
     const database = this.#database
-    const dataDir = (database?.service as DatabaseService | undefined)?.dataDir
+    const dataDir = this.dataDir
     if (!database || dataDir === undefined) throw new Error('The database of this stack runs elsewhere and is not reset from here')
     const dependents = dependentsOf(this.description.nodes, database.name).map(
       ({ name }) => this.#nodes.find((node) => node.name === name)!,
@@ -175,11 +181,10 @@ export class Stack {
       const run = async () => {
         await Promise.all(needs)
         abandoned.throwIfAborted()
-        const isDatabase = node === this.#database
-        await node.start(
-          abandoned,
-          isDatabase ? async (service) => void (fresh = await this.#prepare(service as DatabaseService, prepare, made)) : undefined,
-        )
+        const prepared = async (service: RunningService) => {
+          fresh = await this.#prepare(service as DatabaseService, prepare, made)
+        }
+        await node.start(abandoned, node === this.#database ? prepared : undefined)
       }
       const begun = run().catch((error: unknown) => {
         if (!(error instanceof InterruptedStart)) throw wrap(node.name, error)

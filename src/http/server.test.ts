@@ -1,0 +1,64 @@
+import { request } from 'node:http'
+import { connect } from 'node:net'
+import { expect, test } from 'vitest'
+import type { Endpoint } from '../service/definition.ts'
+import { serveEndpoint } from './server.ts'
+
+const hello: Endpoint = { port: 1, handle: (_, res) => res.end('hello') }
+const get = (port: number, headers = {}) =>
+  new Promise<{ status: number; text: string }>((resolve, reject) => {
+    request({ port, host: '127.0.0.1', headers, agent: false }, (res) => {
+      let text = ''
+      res
+        .on('data', (chunk) => {
+          text += chunk
+        })
+        .on('end', () => resolve({ status: res.statusCode!, text }))
+    })
+      .on('error', reject)
+      .end()
+  })
+
+test('answers, and after close neither listens nor keeps idle connections', async () => {
+  const server = await serveEndpoint(hello, '127.0.0.1', 0)
+  expect(await get(server.port)).toEqual({ status: 200, text: 'hello' })
+  await server.close()
+  await expect(get(server.port)).rejects.toMatchObject({ code: 'ECONNREFUSED' })
+})
+
+test('a header block over the limit is refused with 431', async () => {
+  const server = await serveEndpoint(hello, '127.0.0.1', 0)
+  expect((await get(server.port, { big: 'x'.repeat(40_000) })).status).toBe(431)
+  await server.close()
+})
+
+test('a request that runs ends before close resolves; one that hangs is cut after the grace time', async () => {
+  let finish: () => void = () => {}
+  const running = new Promise<void>((started) => {
+    finish = started
+  })
+  const server = await serveEndpoint({ port: 1, handle: (_, res) => void (finish(), setImmediate(() => res.end('late'))) }, '127.0.0.1', 0)
+  const answer = get(server.port)
+  await running
+  await server.close()
+  expect((await answer).text).toBe('late')
+
+  const hanging = await serveEndpoint({ port: 1, handle: () => finish() }, '127.0.0.1', 0)
+  const cut = get(hanging.port)
+  const refused = expect(cut).rejects.toMatchObject({ code: 'ECONNRESET' })
+  await new Promise<void>((resolve) => {
+    const socket = connect(hanging.port, '127.0.0.1', () => resolve())
+    socket.on('error', () => {})
+  })
+  await hanging.close(10)
+  await refused
+})
+
+test('an upgrade where nobody takes one is refused', async () => {
+  const server = await serveEndpoint(hello, '127.0.0.1', 0)
+  const socket = connect(server.port, '127.0.0.1')
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+  const text = await new Promise<string>((resolve) => socket.once('data', (data) => resolve(data.toString())))
+  expect(text).toMatch(/^HTTP\/1\.1 400 /)
+  await server.close()
+})
