@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..')
 const next = join(root, 'dist.next')
-const readAtRunTime = /\.(sql|control|html|css|svg|yml|toml|json|txt)$/
+const readAtRunTime = /\.(sql|control|html|css|svg|yml|toml|json|txt|mjs)$/
 
 rmSync(next, { recursive: true, force: true })
 const tsc = spawnSync(
