@@ -1,6 +1,9 @@
 // The database as the stack sees it: the running service `db` and the two things that only it can say.
 import type { RunningService } from './definition.ts'
 
+/** A file in every cluster that Plinth has made. A folder without it holds somebody else's data: never to be deleted. */
+export const CLUSTER_MARK = 'plinth.json'
+
 export interface DatabaseService extends RunningService {
   /** True when the cluster was made by this start (never for a server elsewhere that was bootstrapped before). */
   readonly fresh: boolean

@@ -1,7 +1,9 @@
 // The services that exist: kind to definition, each loaded when first needed.
 import type { ServiceDefinition } from '../service/definition.ts'
 
-export const kinds: Readonly<Record<string, () => Promise<ServiceDefinition>>> = {}
+export const kinds: Readonly<Record<string, () => Promise<ServiceDefinition>>> = {
+  db: async () => (await import('../services/db/index.ts')).db,
+}
 
 export async function loadKind(kind: string): Promise<ServiceDefinition> {
   const load = kinds[kind]

@@ -3,7 +3,7 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Dispatcher } from '../http/dispatch.ts'
 import type { Logger } from '../log/log.ts'
-import type { DatabaseService } from '../service/database.ts'
+import { CLUSTER_MARK, type DatabaseService } from '../service/database.ts'
 import type { RunningService } from '../service/definition.ts'
 import type { PrepareOptions, StackDescription } from './description.ts'
 import { dependentsOf, levelsOf } from './graph.ts'
@@ -232,7 +232,10 @@ export class Stack {
     const { dataDir, fresh } = database
     const mark = dataDir === undefined ? undefined : join(dataDir, PREPARED)
     if (fresh && dataDir !== undefined) made.dataDir = dataDir
-    else if (dataDir !== undefined && mark !== undefined && !existsSync(mark)) throw new InterruptedStart(dataDir)
+    // A cluster that Plinth did not make holds somebody's data, mark or no mark.
+    else if (dataDir !== undefined && mark !== undefined && !existsSync(mark) && existsSync(join(dataDir, CLUSTER_MARK))) {
+      throw new InterruptedStart(dataDir)
+    }
     const { onFailure, onPrepared, report = this.#line, ...rest } = options
     try {
       await this.description.prepare(database, { ...rest, fresh, report })

@@ -1,0 +1,127 @@
+// The service `db`: the Postgres that Plinth brings along, or one elsewhere, brought to the state that every other service expects.
+import type { Client } from 'pg'
+import { connectionUrl } from '../../pg/quote.ts'
+import type { DatabaseService } from '../../service/database.ts'
+import { defineService, type ServiceContext } from '../../service/definition.ts'
+import { bootstrap } from './bootstrap/bootstrap.ts'
+import { makeSupabaseDatabase } from './bootstrap/supabase-database.ts'
+import { reachElsewhere } from './elsewhere.ts'
+import { type DbEnv, dbEnv, isEmbedded } from './env.ts'
+import { checkPools } from './pools.ts'
+import { SUPERUSER } from './server/cluster.ts'
+import { startEmbedded } from './server/embedded.ts'
+
+const HEALTH_TIMEOUT_MS = 5_000
+
+export const db = defineService({
+  name: 'db',
+  env: dbEnv,
+  needs: {},
+  // Postgres opens its own socket (PLINTH_DB_LISTEN and POSTGRES_PORT); there is no endpoint of ours.
+  listen: () => [],
+  start: (env, ctx) => startDatabase(env, ctx),
+})
+
+/** The same as `db.start`, with the type that says what only a database has. */
+export async function startDatabase(env: DbEnv, ctx: ServiceContext): Promise<DatabaseService> {
+  return isEmbedded(env) ? startOwn(env, ctx) : startElsewhere(env, ctx)
+}
+
+async function startOwn(env: DbEnv, { log, signal }: ServiceContext): Promise<DatabaseService> {
+  checkPools(env.PLINTH_DB_SETTINGS)
+  const server = await startEmbedded({
+    stateDir: env.PLINTH_STATE_DIR,
+    pgdata: env.PGDATA,
+    listen: env.PLINTH_DB_LISTEN,
+    port: env.POSTGRES_PORT,
+    password: env.POSTGRES_PASSWORD,
+    settings: env.PLINTH_DB_SETTINGS,
+    log,
+    signal,
+  })
+  try {
+    await prepare(env, { log, connect: server.connect, superuser: true })
+  } catch (error) {
+    await server.stop()
+    throw error
+  }
+  return {
+    endpoints: [],
+    fresh: server.fresh,
+    adminUrl: connectionUrl({
+      user: SUPERUSER,
+      password: env.POSTGRES_PASSWORD,
+      host: reachableHost(env.PLINTH_DB_LISTEN),
+      port: env.POSTGRES_PORT,
+      database: env.POSTGRES_DB,
+    }),
+    dataDir: server.place.dataDir,
+    async health() {
+      const reason = server.postmaster.reason()
+      if (reason !== undefined) throw new Error(reason)
+      await answers(server.connect, env.POSTGRES_DB)
+    },
+    stop: server.stop,
+  }
+}
+
+async function startElsewhere(env: DbEnv, { log }: ServiceContext): Promise<DatabaseService> {
+  const server = await reachElsewhere(env)
+  const first = await prepare(env, { log, connect: server.connect, superuser: false })
+  return {
+    endpoints: [],
+    fresh: first,
+    adminUrl: server.url,
+    dataDir: undefined,
+    health: () => answers(server.connect, env.POSTGRES_DB),
+    stop: async () => {},
+  }
+}
+
+interface Prepare {
+  readonly log: ServiceContext['log']
+  readonly connect: (database: string) => Promise<Client>
+  readonly superuser: boolean
+}
+
+async function prepare(env: DbEnv, { log, connect, superuser }: Prepare): Promise<boolean> {
+  if (superuser && env.POSTGRES_DB !== 'postgres') await makeDatabase(connect, env.POSTGRES_DB)
+  const client = await connect(env.POSTGRES_DB)
+  try {
+    const { first } = await bootstrap({ client, password: env.POSTGRES_PASSWORD, jwtSecret: env.JWT_SECRET, jwtExp: env.JWT_EXP, log })
+    await makeSupabaseDatabase(client, connect).catch((error) => {
+      if (superuser || (error as { code?: string }).code !== '42501') throw error
+      log.warn('this database login may not create databases: analytics and the pooler need one named _supabase')
+    })
+    return first
+  } finally {
+    await client.end()
+  }
+}
+
+async function makeDatabase(connect: Prepare['connect'], name: string): Promise<void> {
+  const client = await connect('postgres')
+  try {
+    const { rows } = await client.query('select from pg_database where datname = $1', [name])
+    if (rows.length === 0) await client.query(`create database ${client.escapeIdentifier(name)}`)
+  } finally {
+    await client.end()
+  }
+}
+
+/** A real query over a connection of its own, as a client would see it. */
+async function answers(connect: Prepare['connect'], database: string): Promise<void> {
+  const client = await connect(database)
+  try {
+    await client.query({ text: 'select 1', query_timeout: HEALTH_TIMEOUT_MS } as { text: string })
+  } finally {
+    await client.end()
+  }
+}
+
+/** Whoever listens on every address is reached by the loopback. */
+function reachableHost(listen: string): string {
+  const first = listen.split(',')[0]?.trim() ?? ''
+  if (first === '::') return '::1'
+  return first === '' || first === '*' || first === '0.0.0.0' ? '127.0.0.1' : first
+}

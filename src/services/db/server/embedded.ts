@@ -1,0 +1,110 @@
+// The embedded server from nothing to ready and back: lock, tree, cluster, process, and the right password for its superuser.
+import pg from 'pg'
+import type { Logger } from '../../../log/log.ts'
+import { ensureCluster, SUPERUSER, writeConfig } from './cluster.ts'
+import { type Lock, takeLock } from './lock.ts'
+import { serverTree } from './overlay.ts'
+import { postgresPackage } from './package.ts'
+import { type ClusterPlace, makeFolders, placeCluster, recordPlace } from './place.ts'
+import { type Postmaster, startPostmaster } from './postmaster.ts'
+import { DatabaseProblem } from './problem.ts'
+import { verifierOf } from './scram.ts'
+import { setSuperuserPassword } from './single-user.ts'
+
+export interface EmbeddedOptions {
+  readonly stateDir: string | undefined
+  readonly pgdata: string | undefined
+  readonly listen: string
+  readonly port: number
+  readonly password: string
+  readonly settings: Readonly<Record<string, string>>
+  readonly log: Logger
+  readonly signal: AbortSignal
+  /** Called with the place before the server starts: files that it reads go there. */
+  readonly furnish?: (place: ClusterPlace) => Promise<void>
+  /** For tests. */
+  readonly rootHome?: string
+}
+
+export interface EmbeddedServer {
+  readonly place: ClusterPlace
+  readonly postmaster: Postmaster
+  /** True when this start made the cluster. */
+  readonly fresh: boolean
+  /** A connection of the superuser through the private socket. */
+  connect(database: string): Promise<pg.Client>
+  stop(): Promise<void>
+}
+
+export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedServer> {
+  const { log, signal, password, port } = options
+  const place = await placeCluster(options)
+  await makeFolders(place, options.rootHome)
+  const lock = await takeLock(place.runDir, place.dataDir)
+  let postmaster: Postmaster | undefined
+  try {
+    const tree = await serverTree({ source: postgresPackage(), cacheDir: place.cacheDir, user: place.user })
+    signal.throwIfAborted()
+    const made = await ensureCluster({ place, tree, password, log, signal })
+    if (options.stateDir) await recordPlace(options.stateDir, place.dataDir)
+    await writeConfig(place.dataDir, place, options.settings)
+    await options.furnish?.(place)
+    const start = () => startPostmaster({ place, tree, listen: options.listen, port, log, signal })
+    postmaster = await start()
+    if (!made && !(await passwordFits(place, port, password))) {
+      log.info('POSTGRES_PASSWORD has changed; the roles of the database get the new one')
+      await postmaster.stop()
+      await setSuperuserPassword(place, tree, SUPERUSER, await verifierOf(password))
+      postmaster = await start()
+    }
+    return serving(options, place, postmaster, lock, made)
+  } catch (error) {
+    await postmaster?.stop()
+    await lock.release()
+    throw error
+  }
+}
+
+function serving(options: EmbeddedOptions, place: ClusterPlace, postmaster: Postmaster, lock: Lock, fresh: boolean): EmbeddedServer {
+  return {
+    place,
+    postmaster,
+    fresh,
+    connect: (database) => connect(place, options.port, options.password, database),
+    async stop() {
+      await postmaster.stop()
+      await lock.release()
+    },
+  }
+}
+
+async function connect(place: ClusterPlace, port: number, password: string, database: string): Promise<pg.Client> {
+  const client = new pg.Client({
+    host: place.runDir,
+    port,
+    user: SUPERUSER,
+    password,
+    database,
+    application_name: 'plinth db',
+    connectionTimeoutMillis: 10_000,
+  })
+  // A connection that breaks between two queries says so at the next one.
+  client.on('error', () => {})
+  await client.connect()
+  return client
+}
+
+async function passwordFits(place: ClusterPlace, port: number, password: string): Promise<boolean> {
+  try {
+    await (await connect(place, port, password, 'template1')).end()
+    return true
+  } catch (error) {
+    const code = (error as { code?: string }).code
+    if (code === '28P01') return false
+    if (code === '28000')
+      throw new DatabaseProblem(`The database in ${place.dataDir} has no superuser ${SUPERUSER}: it was not made by this stack.`, {
+        cause: error,
+      })
+    throw error
+  }
+}
