@@ -1,13 +1,12 @@
 // The connection of the project's own SQL: database user `postgres`, who is no superuser, as on the platform.
 import pg from 'pg'
+import { development } from '../env/development-keys.ts'
 import { connectionUrl } from '../pg/quote.ts'
 import type { ProjectConfig } from './config/schema.ts'
 
-export const DATABASE_PASSWORD = 'postgres'
-
-/** The address that people and programs use: `status` prints it. */
-export function databaseUrl(config: ProjectConfig): string {
-  return connectionUrl({ user: 'postgres', password: DATABASE_PASSWORD, host: '127.0.0.1', port: config.db.port, database: 'postgres' })
+/** The address of the project's database for one of its roles; `status` prints that of `postgres`. */
+export function databaseUrl(config: ProjectConfig, user = 'postgres', database = 'postgres'): string {
+  return connectionUrl({ user, password: development.databasePassword, host: '127.0.0.1', port: config.db.port, database })
 }
 
 const CONNECT_TIMEOUT_MS = 10_000

@@ -1,47 +1,57 @@
-// Keys that sign tokens: the well-known development key, those of signing_keys_path, new ones, and the public set that services verify with.
-import { generateKeyPairSync, randomUUID } from 'node:crypto'
+// The keys of a local project: those that sign tokens, the API keys made with them, and the set that every service verifies with.
 import { readFileSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
-import type { JWK } from 'jose'
+import { development, developmentApiKey, developmentSigningKey, localJwks, projectApiKey } from '../env/development-keys.ts'
+import type { ApiRole } from '../env/keys.ts'
+import type { Jwk } from '../jwt/keys.ts'
+import type { LoadedProject } from './config/load.ts'
+import { isReference } from './config/substitute.ts'
 
-export type SigningKey = JWK & { kty: string; alg: string; kid?: string }
-
-/** Everybody knows it: good for a loopback address only. */
-export const DEVELOPMENT_KEY: SigningKey = {
-  kty: 'EC',
-  kid: 'b81269f1-21d8-4f2e-b719-c2240a840d90',
-  use: 'sig',
-  key_ops: ['sign', 'verify'],
-  alg: 'ES256',
-  ext: true,
-  crv: 'P-256',
-  x: 'M5Sjqn5zwC9Kl1zVfUUGvv9boQjCGd45G8sdopBExB4',
-  y: 'P6IXMvA2WYXSHSOMTBH2jsw_9rrzGy89FjPf6oOsIxQ',
-  d: 'dIhR8wywJlqlua4y_yMq2SLhlFXDZJBCvFrY1DCHyVU',
-}
-
-export const SIGNING_ALGORITHMS = ['ES256', 'RS256'] as const
-export type SigningAlgorithm = (typeof SIGNING_ALGORITHMS)[number]
-
-export function generateSigningKey(algorithm: SigningAlgorithm): SigningKey {
-  const { privateKey } =
-    algorithm === 'ES256' ? generateKeyPairSync('ec', { namedCurve: 'P-256' }) : generateKeyPairSync('rsa', { modulusLength: 2048 })
-  const { kty, ...members } = privateKey.export({ format: 'jwk' })
-  return { kty: kty!, kid: randomUUID(), use: 'sig', key_ops: ['sign', 'verify'], alg: algorithm, ext: true, ...members }
+export interface ProjectKeys {
+  readonly jwtSecret: string
+  readonly anonKey: string
+  readonly serviceRoleKey: string
+  readonly publishableKey: string
+  readonly secretKey: string
+  /** Private; the first one signs. */
+  readonly signingKeys: readonly Jwk[]
+  /** JSON of the public set, the shared secret included where it still counts. */
+  readonly jwks: string
 }
 
 /** Where signing_keys_path points to: relative to supabase/. */
 export const signingKeysFile = (supabaseDir: string, path: string): string => (isAbsolute(path) ? path : join(supabaseDir, path))
 
 /** The keys of the file; the loader of config.toml has seen that it is an array of keys. */
-export function readSigningKeys(supabaseDir: string, path: string): SigningKey[] {
-  return JSON.parse(readFileSync(signingKeysFile(supabaseDir, path), 'utf8')) as SigningKey[]
+export function readSigningKeys(supabaseDir: string, path: string): Jwk[] {
+  return JSON.parse(readFileSync(signingKeysFile(supabaseDir, path), 'utf8')) as Jwk[]
 }
 
-const PRIVATE_MEMBERS: ReadonlySet<string> = new Set(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'])
+/** The keys of signing_keys_path if it names any, else the well-known development key. */
+export function signingKeysOf({ config, supabaseDir }: Pick<LoadedProject, 'config' | 'supabaseDir'>): { keys: Jwk[]; own: boolean } {
+  const path = config.auth.signing_keys_path
+  const keys = path ? readSigningKeys(supabaseDir, path) : []
+  return keys.length > 0 ? { keys, own: true } : { keys: [developmentSigningKey], own: false }
+}
 
-/** The part of a key that may be shown; undefined for a shared secret. */
-export function publicKeyOf(key: SigningKey): JWK | undefined {
-  if (key.kty === 'oct') return undefined
-  return Object.fromEntries(Object.entries({ ...key, key_ops: ['verify'] }).filter(([name]) => !PRIVATE_MEMBERS.has(name))) as JWK
+/** All keys of a project. `others` are those of an issuer elsewhere whose tokens are accepted too. */
+export async function projectKeys(
+  project: Pick<LoadedProject, 'config' | 'supabaseDir'>,
+  others: readonly Jwk[] = [],
+): Promise<ProjectKeys> {
+  const { auth } = project.config
+  const given = (value: string | undefined): string | undefined => (value && !isReference(value) ? value : undefined)
+  const jwtSecret = given(auth.jwt_secret) ?? development.jwtSecret
+  const { keys, own } = signingKeysOf(project)
+  const apiKey = (role: ApiRole) =>
+    own ? projectApiKey(role, keys[0]!, Math.floor(Date.now() / 1000)) : developmentApiKey(role, jwtSecret)
+  return {
+    jwtSecret,
+    anonKey: given(auth.anon_key) ?? (await apiKey('anon')),
+    serviceRoleKey: given(auth.service_role_key) ?? (await apiKey('service_role')),
+    publishableKey: given(auth.publishable_key) ?? development.publishableKey,
+    secretKey: given(auth.secret_key) ?? development.secretKey,
+    signingKeys: keys,
+    jwks: localJwks(keys, own ? undefined : jwtSecret, others),
+  }
 }

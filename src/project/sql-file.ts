@@ -8,10 +8,12 @@ import { locateStatements, type Statement } from './statements.ts'
 /** A statement of a file failed; nothing of the file has stayed. The message is upstream's, and names the file and the line. */
 export class SqlFileError extends Error {
   readonly path: string
-  constructor(path: string, line: number | undefined, cause: Error) {
+  readonly statement: string
+  constructor(path: string, line: number | undefined, cause: StatementError) {
     super(`${cause.message}\n(${path}${line === undefined ? '' : `, line ${line}`})`, { cause })
     this.name = 'SqlFileError'
     this.path = path
+    this.statement = cause.statement
   }
 }
 

@@ -4,13 +4,13 @@ import { basename, dirname, join, resolve } from 'node:path'
 
 export const CONFIG_FILE = join('supabase', 'config.toml')
 
-export const hasProject = (folder: string): boolean => existsSync(join(folder, CONFIG_FILE))
+export const isProject = (folder: string): boolean => existsSync(join(folder, CONFIG_FILE))
 
 /** The folder that was named, exactly as it is; else the nearest one from `cwd` upward that holds supabase/config.toml, else `cwd`. */
 export function findWorkDir(cwd: string, named?: string): string {
   if (named !== undefined && named !== '') return resolve(cwd, named)
   for (let folder = resolve(cwd); ; folder = dirname(folder)) {
-    if (hasProject(folder)) return folder
+    if (isProject(folder)) return folder
     if (dirname(folder) === folder) return resolve(cwd)
   }
 }
