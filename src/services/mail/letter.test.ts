@@ -48,7 +48,7 @@ test('encoded words, groups, folded and repeated headers', async () => {
 test('raw UTF-8 in headers (SMTPUTF8) is read', async () => {
   const letter = await readLetter(raw('From: Zoë <zoë@exämple.com>', 'Subject: naïve 日本', '', 'x'))
   expect(letter.subject).toBe('naïve 日本')
-  expect(letter.from?.Name).toBe('Zoë')
+  expect(letter.from.Name).toBe('Zoë')
 })
 
 test.each([

@@ -21,7 +21,8 @@ export interface Letter {
   /** Canonical names (`Message-Id`), values unfolded and not decoded. */
   readonly headers: Readonly<Record<string, readonly string[]>>
   readonly messageId: string
-  readonly from: Address | null
+  /** Empty when the message names nobody. */
+  readonly from: Address
   readonly to: readonly Address[]
   readonly cc: readonly Address[]
   readonly bcc: readonly Address[]
@@ -57,7 +58,7 @@ export async function readLetter(raw: Uint8Array): Promise<Letter> {
   for (const name of [...byName.keys()].sort()) headers[name] = byName.get(name)!
   const html = email.html ?? ''
   const rawFrom = headers['From']?.[0] ?? ''
-  const from = flatten(email.from ? [email.from] : [])[0] ?? (rawFrom === '' ? null : { Name: rawFrom, Address: '' })
+  const from = flatten(email.from ? [email.from] : [])[0] ?? { Name: rawFrom, Address: '' }
   const date = email.date === undefined ? undefined : new Date(email.date)
   return {
     headers,
@@ -67,7 +68,7 @@ export async function readLetter(raw: Uint8Array): Promise<Letter> {
     cc: flatten(email.cc),
     bcc: flatten(email.bcc),
     replyTo: flatten(email.replyTo),
-    returnPath: bare(headers['Return-Path']?.[0] ?? '') || (from?.Address ?? ''),
+    returnPath: bare(headers['Return-Path']?.[0] ?? '') || from.Address,
     subject: email.subject ?? '',
     date: date && !Number.isNaN(date.getTime()) ? date : undefined,
     text: email.text === undefined && html !== '' ? htmlToText(html) : (email.text ?? '').replace(/\n$/, ''),
@@ -89,7 +90,7 @@ export function searchTextOf(letter: Letter): string {
   return oneLine(
     [
       letter.subject,
-      ...addresses.map((address) => (address ? `${address.Name} ${address.Address}` : '')),
+      ...addresses.map((address) => `${address.Name} ${address.Address}`),
       letter.html === '' ? letter.text : htmlToWords(letter.html.slice(0, SEARCHED_LENGTH)),
       ...letter.parts.map(({ fileName }) => fileName),
       letter.messageId,

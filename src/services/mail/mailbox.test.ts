@@ -20,7 +20,7 @@ function message(id: string, raw = Buffer.from('x'), created = Number(id.replace
       ID: id,
       MessageID: `${id}@x`,
       Read: false,
-      From: null,
+      From: { Name: '', Address: '' },
       To: [],
       Cc: [],
       Bcc: [],

@@ -9,7 +9,7 @@ export interface Summary {
   readonly ID: string
   readonly MessageID: string
   readonly Read: boolean
-  readonly From: Address | null
+  readonly From: Address
   readonly To: readonly Address[]
   readonly Cc: readonly Address[]
   readonly Bcc: readonly Address[]

@@ -26,8 +26,8 @@ export function splitTerms(query: string): string[] {
   return [...terms, term].map((value) => value.trim()).filter((value) => value !== '')
 }
 
-const inAddresses = (needle: string, ...addresses: readonly (Address | null)[]): boolean =>
-  addresses.some((address) => address && `${address.Name} <${address.Address}>`.toLowerCase().includes(needle))
+const inAddresses = (needle: string, ...addresses: readonly Address[]): boolean =>
+  addresses.some((address) => `${address.Name} <${address.Address}>`.toLowerCase().includes(needle))
 
 const byPrefix: Readonly<Record<string, (needle: string, timeZone?: string) => Match | undefined>> = {
   'to:':

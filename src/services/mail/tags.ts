@@ -24,7 +24,7 @@ export function tagsOf(letter: Letter, disabled: readonly string[]): string[] {
   if (!disabled.includes('x-tags')) found.push(...(letter.headers['X-Tags'] ?? []).flatMap((value) => value.split(',')))
   if (!disabled.includes('plus-addresses')) {
     const addresses = [letter.from, ...letter.to, ...letter.cc, ...letter.bcc, ...letter.replyTo]
-    found.push(...addresses.map((address) => /\+([^@]+)@/.exec(address?.Address ?? '')?.[1] ?? ''))
+    found.push(...addresses.map((address) => /\+([^@]+)@/.exec(address.Address)?.[1] ?? ''))
   }
   return uniqueTags(found)
 }

@@ -73,7 +73,7 @@ function head({ summary, created }: StoredMessage, mailbox: string) {
   return {
     mailbox,
     id: summary.ID,
-    from: summary.From ? line(summary.From) : '',
+    from: line(summary.From),
     to: summary.To.map(line),
     subject: summary.Subject,
     date: summary.Created,

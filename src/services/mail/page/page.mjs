@@ -62,7 +62,9 @@ async function load() {
 function showList() {
   const { messages, total, unread, matching, query } = state
   document.title = unread > 0 ? `(${unread}) Mail` : 'Mail'
-  byId('unread').textContent = `${unread} unread`
+  byId('unread').textContent = unread
+  byId('unread').setAttribute('aria-label', `${unread} unread`)
+  byId('unread').title = `${unread} unread`
   byId('unread').hidden = unread === 0
   byId('read-all').disabled = unread === 0
   byId('delete-all').disabled = total === 0
@@ -192,7 +194,7 @@ function showPeople(message) {
           ),
         ]
   byId('people').replaceChildren(
-    ...line('From', message.From ? [message.From] : []),
+    ...line('From', message.From.Address || message.From.Name ? [message.From] : []),
     ...line('To', message.To),
     ...line('Cc', message.Cc),
     ...line('Bcc', message.Bcc),
@@ -241,7 +243,8 @@ async function choose(tab, remember = true) {
   }
   if (tab === 'raw' && byId('raw').textContent === '') {
     const raw = await (await api(`message/${id}/raw`)).text()
-    if (state.open === id) byId('raw').textContent = raw
+    // The whole of a large message is behind the link above it.
+    if (state.open === id) byId('raw').textContent = raw.length > 300_000 ? `${raw.slice(0, 300_000)}\n…` : raw
   }
 }
 
