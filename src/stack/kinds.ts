@@ -3,6 +3,7 @@ import type { ServiceDefinition } from '../service/definition.ts'
 
 export const kinds: Readonly<Record<string, () => Promise<ServiceDefinition>>> = {
   db: async () => (await import('../services/db/index.ts')).db,
+  mail: async () => (await import('../services/mail/index.ts')).mail,
 }
 
 export async function loadKind(kind: string): Promise<ServiceDefinition> {
