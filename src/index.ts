@@ -1,2 +1,5 @@
-// The library: the same stack that the command line runs, inside a program or a test.
-export {}
+// The library: what `import { ... } from 'plinth'` gives.
+export { type CreateStackOptions, createStack, type RunningStack } from './create-stack.ts'
+export { EnvError, type EnvProblem } from './env/read.ts'
+export type { NodeReport, NodeState } from './stack/service-node.ts'
+export { PortsTakenError, ServiceStartError } from './stack/stack.ts'

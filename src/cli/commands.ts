@@ -10,5 +10,11 @@ export interface CommandEntry {
 const entry = (name: string, summary: string, load: () => Promise<Command>): CommandEntry => ({ name, summary, load })
 
 export const commands: readonly CommandEntry[] = [
+  entry('up', 'Start the stack in the foreground and show its logs; Ctrl-C stops it', async () => (await import('./up.ts')).up),
+  entry('start', 'Start the stack in the background; returns when everything is healthy', async () => (await import('./start.ts')).start),
+  entry('stop', 'Stop the stack; data stays unless --no-backup is given', async () => (await import('./stop.ts')).stop),
+  entry('status', 'Show the URLs and keys of the running stack', async () => (await import('./status.ts')).status),
+  entry('logs', 'Show the logs of the stack or of one service', async () => (await import('./logs.ts')).logs),
   entry('serve', 'Run one service in the foreground, configured by its upstream variables', async () => (await import('./serve.ts')).serve),
+  entry('db reset', 'Make the local database anew, with all migrations and seeds', async () => (await import('./db-reset.ts')).dbReset),
 ]

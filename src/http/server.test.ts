@@ -33,23 +33,29 @@ test('a header block over the limit is refused with 431', async () => {
 })
 
 test('a request that runs ends before close resolves; one that hangs is cut after the grace time', async () => {
-  let finish: () => void = () => {}
-  const running = new Promise<void>((started) => {
-    finish = started
+  let begun: () => void = () => {}
+  const running = new Promise<void>((resolve) => {
+    begun = resolve
   })
-  const server = await serveEndpoint({ port: 1, handle: (_, res) => void (finish(), setImmediate(() => res.end('late'))) }, '127.0.0.1', 0)
+  const slow: Endpoint = {
+    port: 1,
+    handle(_, res) {
+      begun()
+      setImmediate(() => res.end('late'))
+    },
+  }
+  const server = await serveEndpoint(slow, '127.0.0.1', 0)
   const answer = get(server.port)
   await running
   await server.close()
   expect((await answer).text).toBe('late')
 
-  const hanging = await serveEndpoint({ port: 1, handle: () => finish() }, '127.0.0.1', 0)
-  const cut = get(hanging.port)
-  const refused = expect(cut).rejects.toMatchObject({ code: 'ECONNRESET' })
-  await new Promise<void>((resolve) => {
-    const socket = connect(hanging.port, '127.0.0.1', () => resolve())
-    socket.on('error', () => {})
+  const hung = new Promise<void>((resolve) => {
+    begun = resolve
   })
+  const hanging = await serveEndpoint({ port: 1, handle: () => begun() }, '127.0.0.1', 0)
+  const refused = expect(get(hanging.port)).rejects.toMatchObject({ code: 'ECONNRESET' })
+  await hung
   await hanging.close(10)
   await refused
 })

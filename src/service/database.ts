@@ -1,4 +1,4 @@
-// The database as the stack sees it: the running service `db` and the two things that only it can say.
+// The database as the stack sees it: the running service `db` and what only it can say and do.
 import type { RunningService } from './definition.ts'
 
 /** A file in every cluster that Plinth has made. A folder without it holds somebody else's data: never to be deleted. */
@@ -11,4 +11,6 @@ export interface DatabaseService extends RunningService {
   readonly adminUrl: string
   /** Folder of the cluster; undefined for a server elsewhere. */
   readonly dataDir: string | undefined
+  /** Deletes the cluster. Only after `stop()`; a server elsewhere refuses. */
+  remove(): Promise<void>
 }

@@ -1,5 +1,5 @@
 // A running stack: starts what its description asks for in the order of its graph, keeps it healthy, and stops it in reverse.
-import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Dispatcher } from '../http/dispatch.ts'
 import type { Logger } from '../log/log.ts'
@@ -86,11 +86,6 @@ export class Stack {
     return { nodes: this.#nodes.map((node) => node.report), description: { name, form, workDir, values, absent } }
   }
 
-  /** Folder of the running cluster; undefined where the database is elsewhere. */
-  get dataDir(): string | undefined {
-    return (this.#database?.service as DatabaseService | undefined)?.dataDir
-  }
-
   get #database(): ServiceNode | undefined {
     return this.#nodes.find((node) => node.description.kind === 'db')
   }
@@ -106,23 +101,25 @@ export class Stack {
     const taken = await takenPorts(this.description.ports)
     if (taken.length > 0) throw new PortsTakenError(taken)
     const abandoned = AbortSignal.any([signal, this.#stopping.signal])
-    const made: { dataDir?: string } = {}
+    const made: Made = {}
     try {
       const fresh = await this.#startNodes(this.#nodes, abandoned, {}, made)
       if (fresh) await this.description.finish?.({ fresh, report: this.#line })
     } catch (error) {
       await this.#stopNodes()
-      if (made.dataDir !== undefined) rmSync(made.dataDir, { recursive: true, force: true })
+      await made.database?.remove()
       throw error
     }
     for (const node of this.#nodes) node.watch()
   }
 
-  /** Stops in reverse order of the start. Safe to call at any moment and more than once. */
-  async stop(): Promise<void> {
+  /** Stops in reverse order of the start, and then removes the cluster where that is asked for. Safe to call at any moment and more than once. */
+  async stop({ removeData = false }: { removeData?: boolean } = {}): Promise<void> {
     this.#stopping.abort(new Error('the stack is stopped'))
     await this.#busy
+    const database = this.#database?.service as DatabaseService | undefined
     await this.#stopNodes()
+    if (removeData && database?.dataDir !== undefined) await database.remove()
   }
 
   /** Throws the whole cluster away and makes it anew. What stands on the database is stopped meanwhile and started again, also when preparing it failed. */
@@ -134,14 +131,14 @@ export class Stack {
 
   async #reset(options: ResetOptions, report: (line: string) => void): Promise<void> {
     const database = this.#database
-    const dataDir = this.dataDir
-    if (!database || dataDir === undefined) throw new Error('The database of this stack runs elsewhere and is not reset from here')
+    const running = database?.service as DatabaseService | undefined
+    if (!database || running?.dataDir === undefined) throw new Error('The database of this stack runs elsewhere and is not reset from here')
     const dependents = dependentsOf(this.description.nodes, database.name).map(
       ({ name }) => this.#nodes.find((node) => node.name === name)!,
     )
     await Promise.all(dependents.map((node) => node.stop()))
     await database.stop()
-    rmSync(dataDir, { recursive: true, force: true })
+    await running.remove()
     report('Recreating database...')
     let failure: unknown
     const prepare = { seed: options.seed, ...(options.version === undefined ? {} : { version: options.version }), report }
@@ -162,12 +159,7 @@ export class Stack {
   readonly #line = (line: string): void => this.#options.onLine?.(line)
 
   /** Resolves to whether the database was new. */
-  async #startNodes(
-    nodes: readonly ServiceNode[],
-    signal: AbortSignal,
-    prepare: StartPreparation,
-    made: { dataDir?: string },
-  ): Promise<boolean> {
+  async #startNodes(nodes: readonly ServiceNode[], signal: AbortSignal, prepare: StartPreparation, made: Made): Promise<boolean> {
     const failed = new AbortController()
     const abandoned = AbortSignal.any([signal, failed.signal])
     const started = new Map<string, Promise<void>>()
@@ -214,13 +206,13 @@ export class Stack {
   // A first start that was killed between initdb and the last migration left a cluster that nobody has used yet.
   async #beginAnew(
     node: ServiceNode,
-    { dataDir }: InterruptedStart,
+    { remains }: InterruptedStart,
     signal: AbortSignal,
     prepare: StartPreparation,
-    made: { dataDir?: string },
+    made: Made,
   ): Promise<void> {
     this.#options.log.warn('an earlier first start was interrupted: the database is made anew')
-    rmSync(dataDir, { recursive: true, force: true })
+    await remains.remove()
     try {
       await node.start(signal, async (service) => void (await this.#prepare(service as DatabaseService, prepare, made)))
     } catch (error) {
@@ -228,13 +220,13 @@ export class Stack {
     }
   }
 
-  async #prepare(database: DatabaseService, options: StartPreparation, made: { dataDir?: string }): Promise<boolean> {
+  async #prepare(database: DatabaseService, options: StartPreparation, made: Made): Promise<boolean> {
     const { dataDir, fresh } = database
     const mark = dataDir === undefined ? undefined : join(dataDir, PREPARED)
-    if (fresh && dataDir !== undefined) made.dataDir = dataDir
+    if (fresh && dataDir !== undefined) made.database = database
     // A cluster that Plinth did not make holds somebody's data, mark or no mark.
     else if (dataDir !== undefined && mark !== undefined && !existsSync(mark) && existsSync(join(dataDir, CLUSTER_MARK))) {
-      throw new InterruptedStart(dataDir)
+      throw new InterruptedStart(database)
     }
     const { onFailure, onPrepared, report = this.#line, ...rest } = options
     try {
@@ -259,11 +251,16 @@ interface StartPreparation extends Partial<Omit<PrepareOptions, 'fresh'>> {
   readonly onPrepared?: () => void
 }
 
+/** The cluster that this very start has made. */
+interface Made {
+  database?: DatabaseService
+}
+
 class InterruptedStart extends Error {
-  readonly dataDir: string
-  constructor(dataDir: string) {
+  readonly remains: DatabaseService
+  constructor(remains: DatabaseService) {
     super('an earlier first start was interrupted')
-    this.dataDir = dataDir
+    this.remains = remains
   }
 }
 

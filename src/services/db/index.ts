@@ -10,6 +10,8 @@ import { type DbEnv, dbEnv, isEmbedded } from './env.ts'
 import { checkPools } from './pools.ts'
 import { SUPERUSER } from './server/cluster.ts'
 import { startEmbedded } from './server/embedded.ts'
+import { removeCluster } from './server/place.ts'
+import { DatabaseProblem } from './server/problem.ts'
 
 const HEALTH_TIMEOUT_MS = 5_000
 
@@ -62,6 +64,7 @@ async function startOwn(env: DbEnv, { log, signal }: ServiceContext): Promise<Da
       await answers(server.connect, env.POSTGRES_DB)
     },
     stop: server.stop,
+    remove: () => removeCluster(env.PLINTH_STATE_DIR ?? server.place.dataDir),
   }
 }
 
@@ -75,6 +78,7 @@ async function startElsewhere(env: DbEnv, { log }: ServiceContext): Promise<Data
     dataDir: undefined,
     health: () => answers(server.connect, env.POSTGRES_DB),
     stop: async () => {},
+    remove: () => Promise.reject(new DatabaseProblem('The database of this stack runs elsewhere; Plinth does not delete it.')),
   }
 }
 
