@@ -1,9 +1,12 @@
 // The list of commands: name, one line, and where its file is. A file is loaded when its command runs.
 import type { Command } from './command.ts'
+import { hostedCommands, projectCommands } from './project-commands.ts'
 
 export interface CommandEntry {
   readonly name: string
   readonly summary: string
+  /** Known, but not listed. */
+  readonly hidden?: boolean
   load(): Promise<Command>
 }
 
@@ -17,4 +20,6 @@ export const commands: readonly CommandEntry[] = [
   entry('logs', 'Show the logs of the stack or of one service', async () => (await import('./logs.ts')).logs),
   entry('serve', 'Run one service in the foreground, configured by its upstream variables', async () => (await import('./serve.ts')).serve),
   entry('db reset', 'Make the local database anew, with all migrations and seeds', async () => (await import('./db-reset.ts')).dbReset),
+  ...projectCommands,
+  ...hostedCommands,
 ]

@@ -90,8 +90,9 @@ const takesValue = (arg: string): boolean =>
   /^(--workdir|--output|-o|--network-id|--profile|--dns-resolver|--agent|--output-format)$/.test(arg)
 
 function overview(name: string, entries: readonly CommandEntry[]): string {
-  const width = Math.max(...entries.map((entry) => entry.name.length)) + 2
-  const lines = entries.map((entry) => `  ${entry.name.padEnd(width)}${entry.summary}`)
+  const listed = entries.filter(({ hidden }) => !hidden)
+  const width = Math.max(...listed.map((entry) => entry.name.length)) + 2
+  const lines = listed.map((entry) => `  ${entry.name.padEnd(width)}${entry.summary}`)
   return `The Supabase stack as one program.\n\nUsage:\n  ${name} COMMAND [flags]\n\nCommands:\n${lines.join('\n')}\n\nRun ${name} COMMAND --help to see what a command takes.\n`
 }
 
