@@ -2,8 +2,8 @@
 import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, readSync, statSync, watch } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { readableLine } from '../log/log.ts'
+import { logFileOf } from '../stack/state-dir.ts'
 import { CliError, type Command, flagOn, flagText } from './command.ts'
-import { logFileOf } from './run-stack.ts'
 import { workDirOf } from './stack-link.ts'
 
 export const logs: Command = {

@@ -1,5 +1,4 @@
 // One stack in this process, from its description to its end: what `up` does in the foreground and `start` in a detached child.
-import { join } from 'node:path'
 import { EnvError } from '../env/read.ts'
 import { createLog } from '../log/log.ts'
 import { openRotatingFile } from '../log/rotating-file.ts'
@@ -11,7 +10,7 @@ import { register, runningStacks, socketOf } from '../stack/registry.ts'
 import { claimRun, type Run } from '../stack/run-file.ts'
 import type { NodeReport } from '../stack/service-node.ts'
 import { PortsTakenError, ServiceStartError, Stack, type StackStatus } from '../stack/stack.ts'
-import { stateDirOf } from '../stack/state-dir.ts'
+import { logFileOf } from '../stack/state-dir.ts'
 import { CliError } from './command.ts'
 
 export interface RunStackOptions {
@@ -34,8 +33,6 @@ export class AlreadyRunning extends Error {
     this.run = run
   }
 }
-
-export const logFileOf = (workDir: string): string => join(stateDirOf(workDir), 'logs', 'plinth.log')
 
 /** Lines of a failing service that are shown with its error. */
 const LAST_LINES = 10
