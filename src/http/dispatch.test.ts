@@ -130,3 +130,12 @@ test('absent names have a reason, strangers are unknown', () => {
   expect([dispatcher.knows('storage'), dispatcher.knows('meta'), dispatcher.knows('example.org')]).toEqual([true, true, false])
   expect(dispatcher.address('meta', 8080)).toBe('http://127.0.0.1:4')
 })
+
+test('a server elsewhere is meant by every port of its name, unless one port has an address of its own', () => {
+  const dispatcher = new Dispatcher()
+  const withdraw = dispatcher.registerAddress(['rest'], undefined, 'http://10.0.0.5:3000')
+  dispatcher.registerAddress(['rest'], 3001, 'http://10.0.0.5:9')
+  expect([dispatcher.address('REST', 3000), dispatcher.address('rest', 3001)]).toEqual(['http://10.0.0.5:3000', 'http://10.0.0.5:9'])
+  withdraw()
+  expect([dispatcher.address('rest', 3000), dispatcher.address('rest', 3001)]).toEqual([undefined, 'http://10.0.0.5:9'])
+})

@@ -29,9 +29,9 @@ export class Dispatcher {
     }
   }
 
-  /** Announces that `http://<name>:<port>` is reached at `origin` (`http://127.0.0.1:43211`): a child process, or a server elsewhere. */
-  registerAddress(names: readonly string[], port: number, origin: string): () => void {
-    const keys = names.map((name) => `${name.toLowerCase()}:${port}`)
+  /** Announces that `http://<name>:<port>` (every port, without one) is reached at `origin`: a child process, or a server elsewhere. */
+  registerAddress(names: readonly string[], port: number | undefined, origin: string): () => void {
+    const keys = names.map((name) => `${name.toLowerCase()}:${port ?? '*'}`)
     for (const key of keys) this.#addresses.set(key, origin)
     return () => {
       for (const key of keys) if (this.#addresses.get(key) === origin) this.#addresses.delete(key)
@@ -40,7 +40,8 @@ export class Dispatcher {
 
   /** The origin under which `host:port` is to be reached over the network instead of by its name. */
   address(host: string, port: number): string | undefined {
-    return this.#addresses.get(`${host.toLowerCase()}:${port}`)
+    const name = host.toLowerCase()
+    return this.#addresses.get(`${name}:${port}`) ?? this.#addresses.get(`${name}:*`)
   }
 
   /** Declares a name that this stack knows but does not run, with the sentence that its routes answer (503). */

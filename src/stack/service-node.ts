@@ -47,7 +47,7 @@ export class ServiceNode {
   constructor(description: NodeDescription, ctx: NodeContext) {
     this.description = description
     this.#ctx = ctx
-    if (description.place.at !== 'address') ctx.dispatcher.declareAbsent(this.#names, `The service ${description.name} is not running yet`)
+    ctx.dispatcher.declareAbsent(this.#names, `The service ${description.name} is not running yet`)
   }
 
   get name(): string {
@@ -145,7 +145,7 @@ export class ServiceNode {
     const ctx = { log: this.#ctx.log.child({ service: this.name }), dispatcher: this.#ctx.dispatcher, signal }
     if (place.at === 'here') return startHere(this.description, ctx)
     if (place.at === 'process') return startProcess(this.description, ctx)
-    return Promise.resolve(serviceElsewhere(place.url))
+    return Promise.resolve(serviceElsewhere(this.description, place.url, ctx))
   }
 
   async #announce(service: RunningService): Promise<void> {

@@ -1,11 +1,13 @@
 // A service that runs elsewhere: asked for its health, never started or stopped.
 import { request } from 'undici'
-import type { RunningService } from '../../service/definition.ts'
+import type { RunningService, ServiceContext } from '../../service/definition.ts'
+import type { NodeDescription } from '../description.ts'
 
 const TIMEOUT_MS = 5_000
 
-/** Healthy while it answers anything below 500. */
-export function serviceElsewhere(url: string): RunningService {
+/** Reached under the node's names at the origin of `url`; healthy while `url` answers anything below 500. */
+export function serviceElsewhere(node: NodeDescription, url: string, { dispatcher }: ServiceContext): RunningService {
+  const withdraw = dispatcher.registerAddress([node.name, ...node.aliases], undefined, new URL(url).origin)
   return {
     endpoints: [],
     async health() {
@@ -13,6 +15,6 @@ export function serviceElsewhere(url: string): RunningService {
       await answer.body.dump()
       if (answer.statusCode >= 500) throw new Error(`${url} answers ${answer.statusCode}`)
     },
-    stop: async () => {},
+    stop: async () => withdraw(),
   }
 }
