@@ -12,6 +12,7 @@ import { SUPERUSER } from './server/cluster.ts'
 import { startEmbedded } from './server/embedded.ts'
 import { removeCluster } from './server/place.ts'
 import { DatabaseProblem } from './server/problem.ts'
+import { ensureRootKey, reconcileRootKey } from './server/root-key.ts'
 
 const HEALTH_TIMEOUT_MS = 5_000
 
@@ -40,9 +41,15 @@ async function startOwn(env: DbEnv, { log, signal }: ServiceContext): Promise<Da
     settings: env.PLINTH_DB_SETTINGS,
     log,
     signal,
+    furnish: (place) => ensureRootKey(place, env.PLINTH_DB_ROOT_KEY),
   })
   try {
-    await prepare(env, { log, connect: server.connect, superuser: true })
+    await prepare(env, {
+      log,
+      connect: server.connect,
+      superuser: true,
+      also: (client) => reconcileRootKey(server.place, env.PLINTH_DB_ROOT_KEY, client, log),
+    })
   } catch (error) {
     await server.stop()
     throw error
@@ -86,13 +93,15 @@ interface Prepare {
   readonly log: ServiceContext['log']
   readonly connect: (database: string) => Promise<Client>
   readonly superuser: boolean
+  readonly also?: (client: Client) => Promise<void>
 }
 
-async function prepare(env: DbEnv, { log, connect, superuser }: Prepare): Promise<boolean> {
+async function prepare(env: DbEnv, { log, connect, superuser, also }: Prepare): Promise<boolean> {
   if (superuser && env.POSTGRES_DB !== 'postgres') await makeDatabase(connect, env.POSTGRES_DB)
   const client = await connect(env.POSTGRES_DB)
   try {
     const { first } = await bootstrap({ client, password: env.POSTGRES_PASSWORD, jwtSecret: env.JWT_SECRET, jwtExp: env.JWT_EXP, log })
+    await also?.(client)
     await makeSupabaseDatabase(client, connect).catch((error) => {
       if (superuser || (error as { code?: string }).code !== '42501') throw error
       log.warn('this database login may not create databases: analytics and the pooler need one named _supabase')

@@ -57,8 +57,9 @@ end
 $$;
 
 -- # event trigger that opens pg_cron to postgres
+-- It runs with the rights of the superuser: `postgres` creates the extension and owns nothing in it.
 create or replace function extensions.grant_pg_cron_access() returns event_trigger
-  language plpgsql
+  language plpgsql security definer
   set search_path = ''
 as $$
 declare
@@ -92,7 +93,7 @@ $$;
 
 -- # event trigger that opens pg_net to the API roles
 create or replace function extensions.grant_pg_net_access() returns event_trigger
-  language plpgsql
+  language plpgsql security definer
   set search_path = ''
 as $$
 begin

@@ -20,7 +20,7 @@ $$;
 
 -- # event triggers that keep the GraphQL function in step with pg_graphql
 create or replace function extensions.grant_pg_graphql_access() returns event_trigger
-  language plpgsql
+  language plpgsql security definer
   set search_path = ''
 as $$
 begin
@@ -52,7 +52,7 @@ $$;
 comment on function extensions.grant_pg_graphql_access() is 'Grants access to pg_graphql';
 
 create or replace function extensions.set_graphql_placeholder() returns event_trigger
-  language plpgsql
+  language plpgsql security definer
   set search_path = ''
 as $$
 begin

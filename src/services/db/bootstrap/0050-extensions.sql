@@ -7,6 +7,12 @@ create extension if not exists pgcrypto with schema extensions;
 -- # the extension pg_stat_statements
 create extension if not exists pg_stat_statements with schema extensions;
 
+-- # the extension supabase_vault
+create extension if not exists supabase_vault with schema vault;
+
+-- # the extension pg_net
+create extension if not exists pg_net with schema extensions;
+
 -- # postgres may drop and update the extensions of the start
 -- There is no ALTER EXTENSION OWNER; upstream writes the catalogue too.
 update pg_catalog.pg_extension

@@ -1,10 +1,11 @@
 // The server's tree as it is run: the binaries of the npm package, its libraries and share files by links, and our own extensions among them.
 // node_modules is never written to. Made once per version and content, by a rename, so that concurrent makers do not meet.
 import { createHash, randomUUID } from 'node:crypto'
-import { access, chmod, constants, copyFile, cp, mkdir, readdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
+import { access, chmod, constants, copyFile, cp, mkdir, readdir, readFile, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { exists } from './files.ts'
+import { ADDENDA, TRUSTED_CONTRIB, UNAVAILABLE, unavailableControl, unavailableScript } from '../extensions/unavailable.ts'
+import { exists, readIfThere } from './files.ts'
 import type { PostgresPackage } from './package.ts'
 import { canReach, type ServerUser } from './user.ts'
 
@@ -25,23 +26,36 @@ const BINARIES = ['initdb', 'pg_ctl', 'postgres'] as const
 const extensionsDir = fileURLToPath(new URL('../extensions/', import.meta.url))
 
 export async function serverTree({ source, cacheDir, user }: OverlayOptions): Promise<ServerTree> {
-  const ours = await extensionFiles()
+  const ours = await extensionFiles(source)
   // Where the server's user cannot follow a link into node_modules, the files themselves are copied.
   const copied = !canReach(join(source.native, 'lib', 'postgresql'), user) || !(await readableByAll(source.native, user))
   const hash = createHash('sha256').update(`2\n${source.version}\n${copied ? 'copied' : source.native}\n`)
-  for (const [name, path] of ours) hash.update(`${name}\n`).update(await readFile(path))
+  for (const [name, text] of [...ours].sort(([a], [b]) => (a < b ? -1 : 1))) hash.update(`${name}\n${text.length}\n${text}`)
   const tree = join(cacheDir, `postgres-${source.version}-${hash.digest('hex').slice(0, 12)}`)
   if (!(await isWhole(tree))) await make(tree, source, ours, copied)
   return { bin: join(tree, 'bin'), major: source.major, version: source.version }
 }
 
-/** Control and SQL files of src/services/db/extensions, by the name they get in the server's extension folder. */
-async function extensionFiles(): Promise<ReadonlyMap<string, string>> {
+/** The files that we put into the server's extension folder, by name: our own extensions, and changes to those that Postgres brings. */
+async function extensionFiles({ native }: PostgresPackage): Promise<ReadonlyMap<string, string>> {
   const files = new Map<string, string>()
-  for (const entry of (await readdir(extensionsDir, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+  const theirs = join(native, 'share', 'postgresql', 'extension')
+  for (const name of TRUSTED_CONTRIB) {
+    const control = await readIfThere(join(theirs, `${name}.control`))
+    if (control !== undefined && !/^\s*trusted\s*=/m.test(control)) files.set(`${name}.control`, `${control.trimEnd()}\ntrusted = true\n`)
+  }
+  for (const [name, text] of Object.entries(ADDENDA)) {
+    const script = await readIfThere(join(theirs, name))
+    if (script !== undefined) files.set(name, script + text)
+  }
+  for (const name of Object.keys(UNAVAILABLE)) {
+    files.set(`${name}.control`, unavailableControl(name))
+    files.set(`${name}--0.sql`, unavailableScript(name))
+  }
+  for (const entry of await readdir(extensionsDir, { withFileTypes: true })) {
     if (!entry.isDirectory()) continue
-    for (const name of (await readdir(join(extensionsDir, entry.name))).sort()) {
-      if (/\.(control|sql)$/.test(name)) files.set(name, join(extensionsDir, entry.name, name))
+    for (const name of await readdir(join(extensionsDir, entry.name))) {
+      if (/\.(control|sql)$/.test(name)) files.set(name, await readFile(join(extensionsDir, entry.name, name), 'utf8'))
     }
   }
   return files
@@ -111,8 +125,8 @@ async function shares(from: string, to: string, ours: ReadonlyMap<string, string
   for (const name of await readdir(join(from, 'extension'))) {
     if (!ours.has(name)) await place(join(from, 'extension', name), join(to, 'extension', name), copied)
   }
-  for (const [name, path] of ours) {
-    await copyFile(path, join(to, 'extension', name))
+  for (const [name, text] of ours) {
+    await writeFile(join(to, 'extension', name), text)
     await chmod(join(to, 'extension', name), 0o644)
   }
 }
