@@ -6,6 +6,7 @@ import { type Dotenv, parseDotenv } from './dotenv.ts'
 import { type DotenvSection, editDotenv } from './edit-dotenv.ts'
 import { jwtJwksOf, jwtKeysOf, makeApiKey, makeOpaqueKey, makeSigningKey, plainSecrets, signingJwkOf } from './keys.ts'
 import { withFileLock, writePrivateFile } from './private-file.ts'
+import { isEmbeddedHost } from './self-hosted.ts'
 
 export interface EnvFile {
   readonly values: Readonly<Record<string, string>>
@@ -120,8 +121,7 @@ class Given {
 }
 
 /** An embedded server's port is ours to choose; that of a server elsewhere is not. */
-const isPortOurs = (name: string, given: Given): boolean =>
-  name !== 'POSTGRES_PORT' || ['', 'db'].includes(given.value('POSTGRES_HOST') ?? '')
+const isPortOurs = (name: string, given: Given): boolean => name !== 'POSTGRES_PORT' || isEmbeddedHost(given.value('POSTGRES_HOST'))
 
 const hasKeyPair = (given: Given): boolean => !['', '[]'].includes((given.value('JWT_KEYS') ?? '').replace(/\s/g, ''))
 

@@ -23,8 +23,25 @@ export class EnvError extends Error {
 
 export type OriginOf = (name: string) => string | undefined
 
+export interface ReadResult<Values> {
+  /** Present when nothing is to mend. */
+  readonly values?: Values
+  readonly problems: readonly EnvProblem[]
+}
+
 /** Validates `source` against a zod object of variables. An empty variable counts as absent. Throws EnvError. */
 export function readEnv<Schema extends z.ZodObject>(schema: Schema, source: Environment, originOf?: OriginOf): z.output<Schema> {
+  const { values, problems } = checkEnv(schema, source, originOf)
+  if (values === undefined) throw new EnvError(problems)
+  return values
+}
+
+/** The same for callers that gather the problems of several services before they speak. */
+export function checkEnv<Schema extends z.ZodObject>(
+  schema: Schema,
+  source: Environment,
+  originOf?: OriginOf,
+): ReadResult<z.output<Schema>> {
   const problems: EnvProblem[] = []
   const values: Record<string, string> = {}
   const at = (name: string): { origin?: string } => {
@@ -49,7 +66,7 @@ export function readEnv<Schema extends z.ZodObject>(schema: Schema, source: Envi
     } else if (value !== undefined && value !== '') values[name] = value
   }
   const parsed = schema.safeParse(values)
-  if (parsed.success && problems.length === 0) return parsed.data
+  if (parsed.success && problems.length === 0) return { values: parsed.data, problems }
   const named = new Set(problems.map(({ name }) => name.replace(/_FILE$/, '')))
   for (const issue of parsed.error?.issues ?? []) {
     const name = String(issue.path[0] ?? 'environment')
@@ -61,5 +78,5 @@ export function readEnv<Schema extends z.ZodObject>(schema: Schema, source: Envi
       ...(missing ? {} : at(name)),
     })
   }
-  throw new EnvError(problems)
+  return { problems }
 }

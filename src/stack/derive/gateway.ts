@@ -1,4 +1,4 @@
-// The variables of gateway that both ways in agree on.
+// The variables of gateway, from the settings of a stack.
 import type { Environment } from '../../service/definition.ts'
 import { given, type StackSettings } from './settings.ts'
 

@@ -1,4 +1,4 @@
-// The variables of imgproxy that both ways in agree on.
+// The variables of imgproxy, from the settings of a stack.
 import type { Environment } from '../../service/definition.ts'
 
 export const deriveImgproxy = (storageFolder: string, webpDetection: boolean): Environment => ({

@@ -1,4 +1,4 @@
-// The variables of mail that both ways in agree on.
+// The variables of mail, from the settings of a stack.
 import type { Environment } from '../../service/definition.ts'
 
 /** SMTP for the services of this stack alone; the page is published by the stack. */

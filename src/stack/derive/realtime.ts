@@ -1,4 +1,4 @@
-// The variables of realtime that both ways in agree on.
+// The variables of realtime, from the settings of a stack.
 import type { Environment } from '../../service/definition.ts'
 import { given, type StackSettings } from './settings.ts'
 

@@ -1,4 +1,4 @@
-// The variables of rest that both ways in agree on.
+// The variables of rest, from the settings of a stack.
 import type { Environment } from '../../service/definition.ts'
 import { databaseUrl, given, type StackSettings } from './settings.ts'
 

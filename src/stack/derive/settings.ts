@@ -31,14 +31,15 @@ export interface DatabaseSettings {
   readonly name: string
   readonly password: string
   /** libpq's word for how much TLS a server elsewhere is asked for. */
-  readonly sslMode?: string
+  readonly sslMode?: string | undefined
 }
 
 /** The connection string of one role. Passwords may hold any character. */
 export function databaseUrl(database: DatabaseSettings, user: string, name: string = database.name): string {
   const { host, port, password, sslMode } = database
   const url = connectionUrl({ user, password, host, port, database: name })
-  return sslMode === undefined ? url : `${url}?sslmode=${encodeURIComponent(sslMode)}`
+  // node-postgres reads libpq's words as libpq does only when asked to.
+  return sslMode === undefined ? url : `${url}?sslmode=${encodeURIComponent(sslMode)}&uselibpqcompat=true`
 }
 
 /** Variables without those that are not set. */

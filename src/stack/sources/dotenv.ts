@@ -1,0 +1,117 @@
+// The way in of a self-hosted stack: a folder with a `.env`, made with fresh secrets where there is none.
+import { basename, join, resolve } from 'node:path'
+import { demoSecretsIn } from '../../env/development-keys.ts'
+import { completeEnvFile } from '../../env/env-file.ts'
+import { checkEnv, EnvError, type EnvProblem, type OriginOf } from '../../env/read.ts'
+import { isLoopback, type SelfHostedEnv, selfHostedEnv } from '../../env/self-hosted.ts'
+import { list } from '../../env/types.ts'
+import type { Environment } from '../../service/definition.ts'
+import { CATALOGUE, type CatalogueEntry, entryNamed, needsAmong } from '../catalogue.ts'
+import { isOwn } from '../derive/own.ts'
+import type { NodeDescription, StackDescription } from '../description.ts'
+import { migrateSchemas } from '../migrate-schemas.ts'
+import { freePort, isFree } from '../ports.ts'
+import { stateDirOf } from '../state-dir.ts'
+import { chooseServices } from './dotenv-choice.ts'
+import { noticesOf } from './dotenv-notices.ts'
+import { publishedPorts } from './dotenv-ports.ts'
+import { deriveAll, type SelfHosted, settingsOf, textOf } from './dotenv-services.ts'
+import { statusValues } from './dotenv-values.ts'
+import type { SourceOptions } from './source.ts'
+
+export const ENV_FILE = '.env'
+
+/** Describes the stack of a folder without config.toml. Throws EnvError with everything that is to mend, before anything is started. */
+export async function describeSelfHosted(options: SourceOptions): Promise<StackDescription> {
+  const { workDir, env, schemas, migrations } = options
+  const path = join(workDir, ENV_FILE)
+  const file = await completeEnvFile({ path, env, isFree: (port) => isFree('127.0.0.1', port), report: options.report })
+  const source: Environment = { ...file.values, ...withoutEmpty(env) }
+  const originOf = (name: string) =>
+    env[name] ? 'the environment' : file.lines.has(name) ? `${ENV_FILE}, line ${file.lines.get(name)}` : undefined
+
+  const { values, problems } = checkEnv(selfHostedEnv, source, originOf)
+  const found: EnvProblem[] = [...problems, ...unknownServices(source, originOf)]
+  if (values === undefined) throw new EnvError([...found, ...ownProblems(source, schemas, originOf)])
+
+  const choice = chooseServices(values, options)
+  const stateDir = stateDirOf(workDir)
+  const stack: SelfHosted = {
+    env: values,
+    settings: settingsOf(values),
+    source,
+    workDir,
+    stateDir,
+    dataDir: values.PLINTH_DATA_DIR === undefined ? stateDir : resolve(workDir, values.PLINTH_DATA_DIR),
+    running: choice.running,
+    mailPorts: await mailPortsOf(source),
+  }
+  const derived = deriveAll(stack)
+  const nodes = CATALOGUE.filter(({ name }) => choice.running.has(name)).map((entry) =>
+    nodeOf(entry, derived.get(entry.name) ?? {}, choice.running),
+  )
+  found.push(...demoProblems(values, source))
+  for (const node of nodes) {
+    const schema = schemas.get(node.kind)
+    const origin = (name: string) => (isOwn(node.kind, name) && source[name] ? originOf(name) : `derived from ${ENV_FILE}`)
+    if (schema) found.push(...checkEnv(schema, node.env, origin).problems)
+  }
+  if (found.length > 0) throw new EnvError(found)
+
+  return {
+    name: basename(workDir) || 'plinth',
+    form: 'self-hosted',
+    workDir,
+    stateDir,
+    nodes,
+    absent: choice.absent,
+    values: statusValues(stack, schemas),
+    ports: publishedPorts(stack),
+    prepare: (database) => migrateSchemas(database.adminUrl, migrations),
+    notices: [...(await noticesOf(stack, file)), ...choice.notices],
+  }
+}
+
+const withoutEmpty = (env: Environment): Environment => Object.fromEntries(Object.entries(env).filter(([, value]) => value))
+
+const nodeOf = (entry: CatalogueEntry, env: Environment, running: ReadonlySet<string>): NodeDescription => ({
+  name: entry.name,
+  kind: entry.name,
+  aliases: entry.aliases,
+  env,
+  needs: needsAmong(entry, running),
+  health: entry.health,
+  place: { at: 'here' },
+})
+
+function unknownServices(source: Environment, originOf: OriginOf): EnvProblem[] {
+  const { data: names = [] } = list.optional().safeParse(source['PLINTH_SERVICES'])
+  const unknown = names.filter((name) => !entryNamed(name))
+  if (unknown.length === 0) return []
+  const origin = originOf('PLINTH_SERVICES')
+  const expected = `expected names among ${CATALOGUE.map(({ name }) => name).join(', ')}, not ${unknown.join(', ')}`
+  return [{ name: 'PLINTH_SERVICES', expected, ...(origin === undefined ? {} : { origin }) }]
+}
+
+/** What is wrong with the services' own variables, where nothing can be derived yet. */
+function ownProblems(source: Environment, schemas: SourceOptions['schemas'], originOf: OriginOf): EnvProblem[] {
+  return [...schemas].flatMap(([kind, schema]) => {
+    const own = Object.fromEntries(Object.entries(source).filter(([name]) => isOwn(kind, name) && !(name in selfHostedEnv.shape)))
+    return checkEnv(schema, own, originOf).problems.filter(({ name }) => name in own)
+  })
+}
+
+function demoProblems(env: SelfHostedEnv, source: Environment): EnvProblem[] {
+  if (isLoopback(env.PLINTH_HOST)) return []
+  return demoSecretsIn({ ...source, ...textOf(env) }).map((name) => ({
+    name,
+    expected: `expected a value of your own: this one is published, and PLINTH_HOST=${env.PLINTH_HOST} opens the stack to others`,
+  }))
+}
+
+/** SMTP and the page of the mail catcher: free ports, or those of its own variables. */
+async function mailPortsOf(source: Environment): Promise<SelfHosted['mailPorts']> {
+  const portIn = (bind: string | undefined) => Number(/:(\d{1,5})$/.exec(bind ?? '')?.[1]) || undefined
+  const smtp = portIn(source['MP_SMTP_BIND_ADDR']) ?? (await freePort())
+  return { smtp, page: portIn(source['MP_UI_BIND_ADDR']) ?? (await freePort(new Set([smtp]))) }
+}
