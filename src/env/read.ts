@@ -1,6 +1,6 @@
 // Reads one service's variables by its schema: `X` or the file that `X_FILE` names, every problem of every variable in one error.
 import { readFileSync } from 'node:fs'
-import type { z } from 'zod'
+import { z } from 'zod'
 import type { Environment } from '../service/definition.ts'
 
 export interface EnvProblem {
@@ -29,7 +29,10 @@ export interface ReadResult<Values> {
   readonly problems: readonly EnvProblem[]
 }
 
-/** Validates `source` against a zod object of variables. An empty variable counts as absent. Throws EnvError. */
+/**
+ * Validates `source` against a zod object of variables. An empty variable counts as absent. A schema with a catchall gets every other
+ * variable as it is. Throws EnvError.
+ */
 export function readEnv<Schema extends z.ZodObject>(schema: Schema, source: Environment, originOf?: OriginOf): z.output<Schema> {
   const { values, problems } = checkEnv(schema, source, originOf)
   if (values === undefined) throw new EnvError(problems)
@@ -65,6 +68,8 @@ export function checkEnv<Schema extends z.ZodObject>(
       }
     } else if (value !== undefined && value !== '') values[name] = value
   }
+  if (schema.def.catchall && !(schema.def.catchall instanceof z.ZodNever))
+    for (const [name, value] of Object.entries(source)) if (value !== undefined && !(name in schema.shape)) values[name] = value
   const parsed = schema.safeParse(values)
   if (parsed.success && problems.length === 0) return { values: parsed.data, problems }
   const named = new Set(problems.map(({ name }) => name.replace(/_FILE$/, '')))

@@ -1,11 +1,11 @@
 // Names to handlers: where `http://rest:3000` runs in this process, a request is handed over without a socket. This module alone
 // changes a request's url and headers, and it changes all of Node's views of them together.
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import { IncomingMessage, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Endpoint } from '../service/definition.ts'
 
-/** Header lines in order, as they go to the upstream: [name, value] pairs, names as written. */
-export type HeaderLines = readonly (readonly [name: string, value: string])[]
+/** Header lines in order, as they go to the upstream, in the form of Node's rawHeaders: name, value, name, value; names as written. */
+export type HeaderLines = readonly string[]
 
 export interface Rewrite {
   /** Path and query, beginning with a slash. */
@@ -13,6 +13,8 @@ export interface Rewrite {
   readonly headers: HeaderLines
   /** Defaults to the request's own. */
   readonly method?: string
+  /** A body instead of the request's own, which has been read then. Its length stands in `headers`. */
+  readonly body?: Buffer
 }
 
 export class Dispatcher {
@@ -70,8 +72,22 @@ export class Dispatcher {
 
 /** Hands the request to an endpoint of this process, with the url and headers that the upstream is meant to see. */
 export function handOver(endpoint: Endpoint, req: IncomingMessage, res: ServerResponse, rewrite: Rewrite): void {
-  applyRewrite(req, rewrite)
-  endpoint.handle(req, res)
+  const given = rewrite.body === undefined ? req : withBody(req, rewrite.body)
+  applyRewrite(given, rewrite)
+  endpoint.handle(given, res)
+}
+
+/** The same request with a body that was read or made by somebody else: a message of its own on the same connection. */
+function withBody(req: IncomingMessage, body: Buffer): IncomingMessage {
+  const copy = new IncomingMessage(req.socket)
+  copy.httpVersion = req.httpVersion
+  copy.httpVersionMajor = req.httpVersionMajor
+  copy.httpVersionMinor = req.httpVersionMinor
+  if (req.method !== undefined) copy.method = req.method
+  copy.complete = true
+  if (body.length > 0) copy.push(body)
+  copy.push(null)
+  return copy
 }
 
 export function handOverUpgrade(endpoint: Endpoint, req: IncomingMessage, socket: Duplex, head: Buffer, rewrite: Rewrite): boolean {
@@ -108,7 +124,9 @@ export function applyRewrite(req: IncomingMessage, { url, headers, method }: Rew
   const joined: NodeJS.Dict<string | string[]> = Object.create(null)
   const distinct: NodeJS.Dict<string[]> = Object.create(null)
   const raw: string[] = []
-  for (const [name, value] of headers) {
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = headers[i]!
+    const value = headers[i + 1]!
     raw.push(name, value)
     const key = name.toLowerCase()
     const values = distinct[key]

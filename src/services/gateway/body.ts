@@ -1,0 +1,86 @@
+// Bodies that a plugin looks into: read whole within a bound, taken apart as form or JSON, put together again.
+import type { IncomingMessage } from 'node:http'
+import type { Refusal } from './errors.ts'
+import type { Exchange } from './exchange.ts'
+import { QueryTable } from './query-table.ts'
+
+/** The longest body that a plugin reads; longer ones are refused, never cut. */
+export const MAX_READ_BYTES = 10 * 1024 * 1024
+
+/** The fields of a form or of a JSON object. */
+export interface Fields {
+  has(name: string): boolean
+  /** The field as text, if it is one. */
+  text(name: string): string | undefined
+  set(name: string, value: string): void
+  append(name: string, value: string): void
+  remove(name: string): void
+  rename(from: string, to: string): void
+  toString(): string
+}
+
+export type ReadFields = { readonly fields: Fields | undefined } | { readonly refusal: Refusal }
+
+/** The fields of the body, undefined for bodies of other types. The request goes on with the bytes that were read. */
+export async function readFields(exchange: Exchange): Promise<ReadFields> {
+  const type = exchange.headers.get('content-type')?.toLowerCase() ?? ''
+  const kind = type.startsWith('application/x-www-form-urlencoded') ? 'form' : type.startsWith('application/json') ? 'json' : undefined
+  if (!kind || exchange.method === 'HEAD') return { fields: undefined }
+  if (exchange.body === undefined) {
+    const body = await readBody(exchange.req)
+    if (body === undefined) return { refusal: exchange.fail('tooLarge') }
+    exchange.body = body
+  }
+  const text = exchange.body.toString('utf8')
+  return { fields: kind === 'form' ? new QueryTable(text.replace(/\r?\n$/, '')).asFields() : jsonFields(text) }
+}
+
+/** Takes over fields that were changed as the body of the request. */
+export function changedBody(exchange: Exchange, fields: Fields): void {
+  exchange.body = Buffer.from(fields.toString())
+}
+
+async function readBody(req: IncomingMessage): Promise<Buffer | undefined> {
+  const declared = Number(req.headers['content-length'] ?? 0)
+  if (declared > MAX_READ_BYTES) return undefined
+  const pieces: Buffer[] = []
+  let bytes = 0
+  for await (const piece of req as AsyncIterable<Buffer>) {
+    bytes += piece.length
+    if (bytes > MAX_READ_BYTES) return undefined
+    pieces.push(piece)
+  }
+  return Buffer.concat(pieces)
+}
+
+function jsonFields(text: string): Fields | undefined {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    // Not JSON: the service is to say so.
+    return undefined
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
+  const fields = new Map<string, unknown>(Object.entries(value))
+  return {
+    has: (name) => fields.has(name),
+    text: (name) => {
+      const found = fields.get(name)
+      return typeof found === 'string' ? found : undefined
+    },
+    set: (name, given) => void fields.set(name, given),
+    append: (name, given) => {
+      const found = fields.get(name)
+      fields.set(name, found === undefined ? [given] : Array.isArray(found) ? [...found, given] : [found, given])
+    },
+    remove: (name) => void fields.delete(name),
+    rename: (from, to) => {
+      if (!fields.has(from)) return
+      const found = fields.get(from)
+      fields.delete(from)
+      fields.set(to, found)
+    },
+    toString: () => JSON.stringify(Object.fromEntries(fields)),
+  }
+}

@@ -1,0 +1,55 @@
+// Who may call: consumers with their groups and credentials, looked up by digests so that no comparison tells how much of a key was right.
+import { createHash, timingSafeEqual } from 'node:crypto'
+
+export interface Consumer {
+  readonly id: string
+  readonly username: string | undefined
+  readonly customId: string | undefined
+  readonly groups: ReadonlySet<string>
+}
+
+export interface KeyCredential {
+  readonly id: string
+  readonly consumer: Consumer
+}
+
+export interface BasicCredential {
+  readonly id: string
+  readonly username: string
+  readonly consumer: Consumer
+  /** Hex SHA-1 of password and consumer id: the form in which a file with `_transform: false` gives it. */
+  readonly passwordHash: string
+}
+
+export class Credentials {
+  readonly #keys = new Map<string, KeyCredential>()
+  readonly #basic = new Map<string, BasicCredential>()
+
+  addKey(key: string, credential: KeyCredential): void {
+    this.#keys.set(digest(key), credential)
+  }
+
+  addBasic(credential: BasicCredential): void {
+    this.#basic.set(credential.username, credential)
+  }
+
+  /** By the digest of what was sent: the time of the lookup says nothing about the keys there are. */
+  byKey(key: string): KeyCredential | undefined {
+    return this.#keys.get(digest(key))
+  }
+
+  byPassword(username: string, password: string): BasicCredential | undefined {
+    const credential = this.#basic.get(username)
+    // An unknown name costs the same hash as a known one.
+    const hash = hashPassword(password, credential?.consumer.id ?? '')
+    const expected = Buffer.from(credential?.passwordHash ?? '0'.repeat(40))
+    const given = Buffer.from(hash)
+    return given.length === expected.length && timingSafeEqual(given, expected) ? credential : undefined
+  }
+}
+
+export function hashPassword(password: string, consumerId: string): string {
+  return createHash('sha1').update(password).update(consumerId).digest('hex')
+}
+
+const digest = (key: string) => createHash('sha256').update(key).digest('base64')

@@ -1,0 +1,131 @@
+// One request on its way through the gateway: what the client asked, who it is, and what the service will be sent.
+import type { IncomingMessage } from 'node:http'
+import type { Client } from './client.ts'
+import type { Consumer } from './consumers.ts'
+import { type Asked, type ErrorName, errors, type Refusal, refusal } from './errors.ts'
+import type { HeaderTable } from './header-table.ts'
+import type { Route, Service } from './plan.ts'
+import { QueryTable } from './query-table.ts'
+
+/** The parts of a request's target, the path in its one spelling. */
+export interface Target {
+  /** As the client wrote it, without the query. */
+  readonly rawPath: string
+  readonly path: string
+  /** With its question mark; empty when there is none. */
+  readonly query: string
+  /** As the client wrote it, or of an absolute target; the port with it. */
+  readonly host: string
+}
+
+export interface Captures {
+  readonly [name: string]: string | undefined
+}
+
+export class Exchange {
+  readonly req: IncomingMessage
+  readonly target: Target
+  readonly client: Client
+  readonly received: number
+  readonly route: Route
+  /** How much of the path the route matched, in characters. */
+  readonly matched: number
+  readonly captures: Captures | undefined
+  /** When the request was handed to the service. */
+  proxied: number | undefined
+  consumer: Consumer | undefined
+  /** What told who it is; unset for an anonymous consumer. */
+  credentialId: string | undefined
+  /** The header lines for the service. Plugins read and change them; what belongs to the connection goes at the very end. */
+  readonly headers: HeaderTable
+  method: string
+  /** Set by a plugin that replaces the path whole. */
+  path: string | undefined
+  /** Set by a plugin: the Host header instead of the service's. */
+  host: string | undefined
+  /** The body instead of the client's, for plugins that read or change it. */
+  body: Buffer | undefined
+  readonly errorDefaultType: string
+  #query: QueryTable | undefined
+  #queryChanged = false
+  /** Names that the client's Connection header lists: they end here, unless a plugin sets them anew. */
+  readonly connectionNamed: Set<string> | undefined
+
+  constructor(given: {
+    req: IncomingMessage
+    target: Target
+    client: Client
+    received: number
+    route: Route
+    matched: number
+    captures: Captures | undefined
+    headers: HeaderTable
+    errorDefaultType: string
+  }) {
+    this.req = given.req
+    this.target = given.target
+    this.client = given.client
+    this.received = given.received
+    this.route = given.route
+    this.matched = given.matched
+    this.captures = given.captures
+    this.headers = given.headers
+    this.errorDefaultType = given.errorDefaultType
+    this.method = given.req.method ?? 'GET'
+    this.connectionNamed = namedByConnection(given.headers)
+  }
+
+  get service(): Service | undefined {
+    return this.route.service
+  }
+
+  /** The parameters of the query; read when first asked for. */
+  get query(): QueryTable {
+    this.#query ??= new QueryTable(this.target.query.slice(1))
+    return this.#query
+  }
+
+  changeQuery(change: (query: QueryTable) => void): void {
+    change(this.query)
+    this.#queryChanged = true
+  }
+
+  /** The query for the service, with its question mark: as it came unless a plugin changed it. */
+  get upstreamQuery(): string {
+    if (!this.#queryChanged) return this.target.query
+    const text = this.query.toString()
+    return text === '' ? '' : `?${text}`
+  }
+
+  setHeader(name: string, value: string): void {
+    this.connectionNamed?.delete(name.toLowerCase())
+    this.headers.set(name, value)
+  }
+
+  /** Refuses in the words and the shape of a plugin. */
+  refuse(status: number, message: string, headers: Refusal['headers'] = []): Refusal {
+    return refusal(status, message, 'error', this.asked, headers)
+  }
+
+  /** One of the gateway's own errors. */
+  fail(name: ErrorName, headers: Refusal['headers'] = []): Refusal {
+    const { status, message, maker } = errors[name]
+    return refusal(status, message, maker, this.asked, headers, this.errorDefaultType)
+  }
+
+  get asked(): Asked {
+    return { accept: this.req.headers.accept, contentType: this.req.headers['content-type'] }
+  }
+}
+
+const ORDINARY = new Set(['keep-alive', 'close', 'upgrade', ''])
+
+function namedByConnection(headers: HeaderTable): Set<string> | undefined {
+  const connection = headers.get('connection')
+  if (connection === undefined || ORDINARY.has(connection.toLowerCase())) return undefined
+  const names = headers
+    .all('connection')
+    .flatMap((line) => line.split(','))
+    .map((name) => name.trim().toLowerCase())
+  return new Set(names.filter((name) => !ORDINARY.has(name)))
+}

@@ -1,0 +1,70 @@
+// Texts with `$(expression)` in them, as request-transformer's values are. Compiled once; a text without one is a constant.
+import { compileExpression, type Scopes } from './evaluate.ts'
+import { ExpressionError } from './lexer.ts'
+import { EvaluationError, luaType, type Value } from './value.ts'
+
+export interface Template {
+  /** Whether rendering looks at the request. */
+  readonly constant: boolean
+  /** Throws EvaluationError. */
+  render(scopes: Scopes): string
+}
+
+/** Throws ExpressionError with the text of the expression that is not understood. */
+export function compileTemplate(text: string): Template {
+  const parts: (string | ((scopes: Scopes) => string))[] = []
+  let at = 0
+  for (;;) {
+    const open = text.indexOf('$(', at)
+    if (open < 0) break
+    const close = closing(text, open + 2)
+    if (close < 0) break
+    if (open > at) parts.push(text.slice(at, open))
+    const source = text.slice(open + 2, close)
+    const evaluate = explain(source, () => compileExpression(source))
+    parts.push((scopes) => written(evaluate(scopes)))
+    at = close + 1
+  }
+  if (parts.length === 0) return { constant: true, render: () => text }
+  if (at < text.length) parts.push(text.slice(at))
+  const [only] = parts
+  if (parts.length === 1 && typeof only === 'function') return { constant: false, render: only }
+  return { constant: false, render: (scopes) => parts.map((part) => (typeof part === 'string' ? part : part(scopes))).join('') }
+}
+
+/** Where the parenthesis that opened before `from` closes; quotes hide parentheses. */
+function closing(text: string, from: number): number {
+  let depth = 1
+  let quote = ''
+  for (let i = from; i < text.length; i++) {
+    const char = text[i]!
+    if (quote) {
+      if (char === '\\') i++
+      else if (char === quote) quote = ''
+    } else if (char === "'" || char === '"') quote = char
+    else if (char === '(') depth++
+    else if (char === ')' && --depth === 0) return i
+  }
+  return -1
+}
+
+function written(value: Value): string {
+  if (value === undefined) return ''
+  if (typeof value === 'object') throw new EvaluationError(`attempt to concatenate a ${luaType(value)} value`)
+  return String(value)
+}
+
+function explain<T>(source: string, compile: () => T): T {
+  try {
+    return compile()
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error
+    throw new ExpressionError(`expression $(${outline(source)}) is not understood: ${error.message}`)
+  }
+}
+
+/** The expression without the texts in it: those can be keys. */
+function outline(source: string): string {
+  const hidden = source.replace(/'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"/g, "'…'")
+  return hidden.length > 120 ? `${hidden.slice(0, 120)}…` : hidden
+}

@@ -1,0 +1,34 @@
+// Values of template expressions, as Lua has them: nil is undefined, several values of one header are a list.
+
+export type Value = string | number | boolean | undefined | readonly string[] | Scope
+
+/** A table that is looked into by name or number: headers, query parameters, captures of the route. */
+export interface Scope {
+  lookup(key: string | number): Value
+}
+
+/** An expression that failed on this request (indexing nil, wrong types): the request is answered 500, as upstream does. */
+export class EvaluationError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'EvaluationError'
+  }
+}
+
+export function isScope(value: Value): value is Scope {
+  return typeof value === 'object' && !Array.isArray(value)
+}
+
+export function luaType(value: Value): string {
+  if (value === undefined) return 'nil'
+  return typeof value === 'object' ? 'table' : typeof value
+}
+
+export const truthy = (value: Value): boolean => value !== undefined && value !== false
+
+/** For `..` and string methods: numbers become text, as Lua does. */
+export function textOf(value: Value, doing: string): string {
+  if (typeof value === 'string') return value
+  if (typeof value === 'number') return String(value)
+  throw new EvaluationError(`attempt to ${doing} a ${luaType(value)} value`)
+}

@@ -1,0 +1,141 @@
+// The gateway as a service: reads the declarative file, keeps the plan in force, and listens as upstream's image does.
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { defineService, type Endpoint, type ListenAddress } from '../../service/definition.ts'
+import { buildPlan, type Plan } from './build.ts'
+import { AddressSet, type TrustSettings } from './client.ts'
+import { ConfigurationError, loadConfiguration } from './config/load.ts'
+import { type GatewayEnv, gatewayEnv } from './env.ts'
+import { Gateway } from './gateway.ts'
+import { ListenError, parseListen } from './listen.ts'
+import type { Overrides } from './proxy/place.ts'
+import { Pools } from './proxy/pools.ts'
+import { ownHeaders } from './response-head.ts'
+import { statusHandler } from './status.ts'
+import { tlsMaterial } from './tls.ts'
+
+const HTTP = 8000
+const HTTPS = 8443
+const STATUS = 8100
+
+export const gateway = defineService({
+  name: 'gateway',
+  env: gatewayEnv,
+  needs: {},
+  listen: (env): ListenAddress[] => [
+    ...parseListen('KONG_PROXY_LISTEN', env.KONG_PROXY_LISTEN).map(({ host, port, tls }) => ({ endpoint: tls ? HTTPS : HTTP, host, port })),
+    ...parseListen('KONG_STATUS_LISTEN', env.KONG_STATUS_LISTEN).map(({ host, port }) => ({ endpoint: STATUS, host, port })),
+  ],
+  async start(env, ctx) {
+    const settings = {
+      trust: trustOf(env),
+      own: ownHeaders(env.KONG_HEADERS),
+      errorDefaultType: env.KONG_ERROR_DEFAULT_TYPE,
+      maxBodyBytes: env.KONG_CLIENT_MAX_BODY_SIZE || env.KONG_NGINX_HTTP_CLIENT_MAX_BODY_SIZE,
+    }
+    const tlsWanted = parseListen('KONG_PROXY_LISTEN', env.KONG_PROXY_LISTEN).some(({ tls }) => tls)
+    const tls = tlsWanted
+      ? await tlsMaterial({ certFile: env.KONG_SSL_CERT, keyFile: env.KONG_SSL_CERT_KEY, prefix: env.KONG_PREFIX })
+      : undefined
+    let { plan, hash, unset } = await readPlan(env)
+    const pools = new Pools(env.KONG_NGINX_PROXY_PROXY_BUFFER_SIZE)
+    const door = new Gateway(plan, { settings, dispatcher: ctx.dispatcher, overrides: overridesOf(env), pools, log: ctx.log })
+    const tell = (what: string) => {
+      ctx.log.info({ ...plan.counts }, what)
+      if (unset.length > 0) ctx.log.warn({ variables: unset }, 'keys whose variable is not set were left out of the configuration')
+    }
+    tell('configuration loaded')
+    let requests = 0
+    const endpoint = {
+      handle: ((req, res) => {
+        requests++
+        door.handle(req, res)
+      }) satisfies Endpoint['handle'],
+      upgrade: ((req, socket, head) => {
+        requests++
+        door.upgrade(req, socket, head)
+      }) satisfies Endpoint['upgrade'],
+    }
+    return {
+      endpoints: [
+        { port: HTTP, ...endpoint },
+        ...(tls ? [{ port: HTTPS, ...endpoint, tls }] : []),
+        { port: STATUS, handle: statusHandler({ configurationHash: () => hash, requests: () => requests }) },
+      ],
+      // A plan is in force from the start on, and stays so.
+      health: async () => {},
+      async reload() {
+        try {
+          ;({ plan, hash, unset } = await readPlan(env))
+        } catch (error) {
+          ctx.log.error({ reason: (error as Error).message }, 'the new configuration is not used, the old one stays in force')
+          throw error
+        }
+        door.use(plan)
+        tell('configuration loaded anew')
+      },
+      async stop() {
+        door.closeTunnels()
+        await pools.close()
+      },
+    }
+  },
+})
+
+const OWN_FILES: Readonly<Record<GatewayEnv['PLINTH_GATEWAY_FORM'], URL>> = {
+  'self-hosted': new URL('./defaults/self-hosted.yml', import.meta.url),
+  local: new URL('./defaults/local.yml', import.meta.url),
+}
+
+/** Throws ConfigurationError. */
+async function readPlan(env: GatewayEnv): Promise<{ plan: Plan; hash: string; unset: readonly string[] }> {
+  const { name, text } = await configurationText(env)
+  const variables = Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
+  const configuration = loadConfiguration(text, { name, variables, enabledPlugins: env.KONG_PLUGINS })
+  const built = buildPlan(configuration)
+  if ('problems' in built) throw new ConfigurationError(name, built.problems)
+  return { plan: built.plan, hash: createHash('md5').update(text).digest('hex'), unset: configuration.unset }
+}
+
+async function configurationText(env: GatewayEnv): Promise<{ name: string; text: string }> {
+  const { KONG_DECLARATIVE_CONFIG: path, KONG_DECLARATIVE_CONFIG_STRING: inline } = env
+  if (path !== undefined) {
+    try {
+      return { name: path, text: await readFile(path, 'utf8') }
+    } catch (error) {
+      throw new ConfigurationError(path, [{ where: [], what: `cannot read the file (${(error as NodeJS.ErrnoException).code})` }])
+    }
+  }
+  if (inline !== undefined) return { name: 'KONG_DECLARATIVE_CONFIG_STRING', text: inline }
+  const form = env.PLINTH_GATEWAY_FORM
+  return { name: `${form}.yml`, text: await readFile(OWN_FILES[form], 'utf8') }
+}
+
+function trustOf(env: GatewayEnv): TrustSettings {
+  return {
+    trusted: env.KONG_TRUSTED_IPS.length > 0 ? new AddressSet(env.KONG_TRUSTED_IPS) : undefined,
+    realIpHeader: env.KONG_REAL_IP_HEADER.toLowerCase(),
+    recursive: env.KONG_REAL_IP_RECURSIVE,
+    portMaps: new Map(
+      env.KONG_PORT_MAPS.map((item) => {
+        const [outside, inside] = item.split(':').map(Number)
+        if (!outside || !inside) throw new ListenError(`KONG_PORT_MAPS: expected outside:inside, got '${item}'`)
+        return [inside, outside]
+      }),
+    ),
+  }
+}
+
+/** `REST_URL=http://10.0.0.5:3000` is where `http://rest:3000` goes. */
+function overridesOf(env: GatewayEnv): Overrides {
+  const urls = new Map<string, URL>()
+  for (const [name, value] of Object.entries(env))
+    if (name.endsWith('_URL') && typeof value === 'string' && /^https?:\/\//.test(value) && URL.canParse(value))
+      urls.set(name, new URL(value))
+  if (urls.size === 0) return () => undefined
+  const names = new Map<string, URL | undefined>()
+  return (host) => {
+    if (!names.has(host)) names.set(host, urls.get(`${host.toUpperCase().replace(/[^A-Z0-9]+/g, '_')}_URL`))
+    return names.get(host)
+  }
+}

@@ -1,0 +1,50 @@
+// The configuration in force, compiled: what one request needs, looked up once. Made anew at a reload and swapped in whole.
+import type { Balancer } from './balancer.ts'
+import type { Exchange } from './exchange.ts'
+import type { PathRule } from './path.ts'
+import type { CompiledPlugin } from './plugin.ts'
+
+export interface Service {
+  readonly id: string
+  readonly name: string | undefined
+  readonly scheme: 'http' | 'https'
+  readonly host: string
+  readonly port: number
+  /** Host header for the service: the port only where it is not the scheme's own. */
+  readonly authority: string
+  readonly retries: number
+  readonly connectTimeoutMs: number
+  readonly writeTimeoutMs: number
+  readonly readTimeoutMs: number
+  readonly tlsVerify: boolean
+  /** Set when the host is the name of an upstream with targets. */
+  readonly balancer: Balancer | undefined
+}
+
+export interface Route {
+  readonly id: string
+  readonly name: string | undefined
+  readonly service: Service | undefined
+  readonly pathRule: PathRule
+  readonly preserveHost: boolean
+  /** Schemes that the route serves; a plain request on an https route is told so. */
+  readonly http: boolean
+  readonly https: boolean
+  readonly httpsRedirectStatus: number
+  readonly chain: Chain
+}
+
+/** The plugins of one route in the order in which they run. */
+export type Chain = readonly ChainStep[]
+
+export interface ChainStep {
+  /** What runs for everybody. */
+  readonly base: CompiledPlugin | undefined
+  /** What runs instead for one consumer, by id. */
+  readonly consumers: ReadonlyMap<string, CompiledPlugin> | undefined
+}
+
+export function pluginOf(step: ChainStep, exchange: Exchange): CompiledPlugin | undefined {
+  if (!step.consumers || !exchange.consumer) return step.base
+  return step.consumers.get(exchange.consumer.id) ?? step.base
+}

@@ -1,0 +1,51 @@
+// A request to a service in this process: its handler gets the very request and response, no byte is copied. The head of its
+// answer passes the plugins by a hook on writeHead, which every way of answering ends in.
+import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { HeaderTable } from '../header-table.ts'
+
+type Finish = (status: number, headers: HeaderTable) => { status: number; headers: string[] }
+
+type GivenHeaders = OutgoingHttpHeaders | OutgoingHttpHeader[]
+
+/** From now on the head that anybody writes goes through `finish`, once. */
+export function hookHead(res: ServerResponse, finish: Finish): void {
+  const writeHead = res.writeHead
+  res.writeHead = function hooked(this: ServerResponse, status: number, reason?: string | GivenHeaders, headers?: GivenHeaders) {
+    if (res.headersSent) return (writeHead as (...given: unknown[]) => ServerResponse).call(res, status, reason, headers)
+    const message = typeof reason === 'string' ? reason : undefined
+    const table = HeaderTable.empty()
+    for (const name of res.getHeaderNames()) {
+      addAll(table, name, res.getHeader(name))
+      res.removeHeader(name)
+    }
+    addGiven(table, typeof reason === 'object' ? reason : headers)
+    const head = finish(status, table)
+    res.writeHead = writeHead
+    if (message !== undefined) res.statusMessage = message
+    return res.writeHead(head.status, head.headers)
+  } as ServerResponse['writeHead']
+}
+
+function addGiven(table: HeaderTable, headers: GivenHeaders | undefined): void {
+  if (!headers) return
+  if (!Array.isArray(headers)) {
+    for (const name of Object.keys(headers)) {
+      const key = name.toLowerCase()
+      if (headers[name] === undefined) continue
+      table.remove(key)
+      addAll(table, name, headers[name])
+    }
+    return
+  }
+  if (Array.isArray(headers[0])) {
+    for (const pair of headers as unknown as [string, OutgoingHttpHeader][]) addAll(table, pair[0], pair[1])
+    return
+  }
+  for (let i = 0; i + 1 < headers.length; i += 2) addAll(table, String(headers[i]), headers[i + 1])
+}
+
+function addAll(table: HeaderTable, name: string, value: OutgoingHttpHeader | undefined): void {
+  if (value === undefined) return
+  if (Array.isArray(value)) for (const one of value) table.append(name, String(one))
+  else table.append(name, String(value))
+}

@@ -1,0 +1,42 @@
+// Kept connections to services over the network: one pool per address, closed with the gateway.
+import { Pool } from 'undici'
+import type { Service } from '../plan.ts'
+
+// Shorter than what servers keep (Node says 5 s itself, others 60 s and more), so that we close first.
+const KEEP_ALIVE_MS = 20_000
+const KEEP_ALIVE_MAX_MS = 60_000
+
+export class Pools {
+  readonly #pools = new Map<string, Pool>()
+  readonly #maxHeaderBytes: number
+
+  constructor(maxHeaderBytes: number) {
+    this.#maxHeaderBytes = maxHeaderBytes
+  }
+
+  get(origin: string, service: Service, servername: string): Pool {
+    const key = `${origin} ${service.connectTimeoutMs} ${service.tlsVerify} ${origin.startsWith('https') ? servername : ''}`
+    const found = this.#pools.get(key)
+    if (found) return found
+    const pool = new Pool(origin, {
+      // As many connections as there are requests: what bounds them is the number of clients, as upstream.
+      connections: null,
+      pipelining: 1,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      keepAliveMaxTimeout: KEEP_ALIVE_MAX_MS,
+      maxHeaderSize: this.#maxHeaderBytes,
+      // The gateway keeps its own clock of inactivity: undici's runs through long uploads.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connect: { timeout: service.connectTimeoutMs, rejectUnauthorized: service.tlsVerify, ...(servername === '' ? {} : { servername }) },
+    })
+    this.#pools.set(key, pool)
+    return pool
+  }
+
+  async close(): Promise<void> {
+    const pools = [...this.#pools.values()]
+    this.#pools.clear()
+    await Promise.all(pools.map((pool) => pool.destroy()))
+  }
+}
