@@ -53,8 +53,11 @@ export const mailEnv = z.object({
   MP_MAX_AGE: age.optional(),
   /** Largest message in MiB; 0 leaves only the bound on everything stored. */
   MP_MAX_MESSAGE_SIZE: count.default(50),
+  /** Lists are in the order of the messages' own dates, not of their arrival. */
   MP_USE_MESSAGE_DATES: bool.default(false),
+  /** A message whose Message-ID is known is accepted and dropped. */
   MP_IGNORE_DUPLICATE_IDS: bool.default(false),
+  /** A word beside the page's title, to tell several catchers apart. */
   MP_LABEL: text.default(''),
   /** Path under which the page and the API lie. */
   MP_WEBROOT: webroot.default('/'),
@@ -64,16 +67,21 @@ export const mailEnv = z.object({
   MP_ALLOWED_HOSTS: list.optional(),
   /** `user:password` pairs, separated by blanks; a password may be a bcrypt hash. */
   MP_UI_AUTH: text.optional(),
-  /** PEM files: the page and the API speak TLS. */
+  /** PEM file of a certificate: the page and the API speak TLS. */
   MP_UI_TLS_CERT: text.optional(),
+  /** The key of MP_UI_TLS_CERT. */
   MP_UI_TLS_KEY: text.optional(),
   /** As MP_UI_AUTH, for SMTP. Without it any login, and none, is accepted. */
   MP_SMTP_AUTH: text.optional(),
-  /** PEM files: SMTP offers STARTTLS. */
+  /** PEM file of a certificate: SMTP offers STARTTLS. */
   MP_SMTP_TLS_CERT: text.optional(),
+  /** The key of MP_SMTP_TLS_CERT. */
   MP_SMTP_TLS_KEY: text.optional(),
+  /** Nothing is accepted before STARTTLS. */
   MP_SMTP_REQUIRE_STARTTLS: bool.default(false),
+  /** Of one message; 0 is no limit. */
   MP_SMTP_MAX_RECIPIENTS: count.default(100),
+  /** Recipients that do not match are refused. */
   MP_SMTP_ALLOWED_RECIPIENTS: regex.optional(),
   /** `plus-addresses`, `x-tags`: sources of tags that are not used. */
   MP_TAGS_DISABLE: list.default([]),

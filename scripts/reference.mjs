@@ -1,0 +1,181 @@
+// Writes the reference pages from the program's own tables: variables from each service's schema, commands from the command line's
+// list. `--check` writes nothing and fails when a page is not what it would be.
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { makeReady, root } from './ready.mjs'
+
+await makeReady()
+const dist = (path) => import(pathToFileURL(join(root, 'dist', path)).href)
+const { kinds, loadKind } = await dist('stack/kinds.js')
+const { commands } = await dist('cli/commands.js')
+const { globalFlags } = await dist('cli/command.js')
+const types = await dist('env/types.js')
+
+const HEAD = '<!-- Made by `node scripts/reference.mjs`. Change the tables in the code, not this page. -->\n'
+const cell = (text) => text.replaceAll('|', '\\|').replaceAll('\n', ' ')
+
+// Variables -----------------------------------------------------------------------------------------------------------------------------
+
+const WORDS = new Map([
+  [types.text, 'text'],
+  [types.secret, 'text (secret)'],
+  [types.bool, 'true or false'],
+  [types.count, 'a whole number'],
+  [types.integer, 'an integer'],
+  [types.number, 'a number'],
+  [types.port, 'a port from 1 to 65535'],
+  [types.list, 'a comma separated list'],
+  [types.url, 'a URL'],
+  [types.json, 'JSON'],
+  [types.duration, 'a duration such as 30s, 5m or 1h30m'],
+  [types.durationOrSeconds, 'a duration such as 30s or 5m, or seconds'],
+])
+const DURATIONS = new Set([types.duration, types.durationOrSeconds])
+
+/** The schema within `optional()` and `default()`, and what those said. */
+function unwrap(schema) {
+  let inner = schema
+  let fallback
+  let required = true
+  for (;;) {
+    const { type, innerType, defaultValue } = inner.def
+    if (type !== 'optional' && type !== 'default' && type !== 'prefault') return { inner, fallback, required }
+    if (type !== 'optional') fallback = defaultValue
+    required = false
+    inner = innerType
+  }
+}
+
+/** What a value is refused with, where the shared vocabulary does not know the schema. */
+function expectation(inner) {
+  const word = WORDS.get(inner)
+  if (word) return word
+  if (inner.def.type === 'enum') return `one of ${Object.values(inner.def.entries).join(', ')}`
+  const refusals = ['?!', '-1.5.', '999999999999999999', '{'].flatMap((value) => inner.safeParse(value).error?.issues ?? [])
+  return refusals[0]?.message.replace(/^expected /i, '') ?? 'text'
+}
+
+function shown(fallback, inner) {
+  if (fallback === undefined) return ''
+  if (DURATIONS.has(inner)) return `\`${goDuration(fallback)}\``
+  if (Array.isArray(fallback)) return fallback.length === 0 ? 'empty' : `\`${fallback.join(',')}\``
+  if (typeof fallback === 'object' && fallback !== null && 'port' in fallback)
+    return `\`${fallback.host.includes(':') ? `[${fallback.host}]` : fallback.host}:${fallback.port}\``
+  if (fallback === '') return 'empty'
+  return `\`${typeof fallback === 'object' ? JSON.stringify(fallback) : String(fallback)}\``
+}
+
+function goDuration(ms) {
+  const units = [
+    ['h', 3_600_000],
+    ['m', 60_000],
+    ['s', 1_000],
+    ['ms', 1],
+  ]
+  const parts = units.flatMap(([unit, size], at) => {
+    const count = Math.floor((ms % (units[at - 1]?.[1] ?? Number.POSITIVE_INFINITY)) / size)
+    return count > 0 ? [`${count}${unit}`] : []
+  })
+  return parts.join('') || '0'
+}
+
+/** What the comments above the keys of the schemas say. */
+function remarks(kind) {
+  const found = new Map()
+  const folder = join(root, 'dist', 'services', kind)
+  for (const path of readdirSync(folder, { recursive: true })) {
+    if (!/(^|[/\\])env[^/\\]*([/\\][^/\\]*)?\.js$/.test(path)) continue
+    const source = readFileSync(join(folder, path), 'utf8')
+    for (const [, comment, name] of source.matchAll(/\/\*\* ((?:(?!\*\/).)*) \*\/\s*\n\s*([A-Z][A-Z0-9_]*):/g)) found.set(name, comment)
+  }
+  return found
+}
+
+async function environmentPage() {
+  const sections = []
+  for (const kind of Object.keys(kinds).sort()) {
+    const { env } = await loadKind(kind)
+    const says = remarks(kind)
+    const rows = Object.entries(env.shape).map(([name, schema]) => {
+      const { inner, fallback, required } = unwrap(schema)
+      const value = required ? '**required**' : shown(fallback, inner)
+      return `| \`${name}\` | ${cell(expectation(inner))} | ${cell(value)} | ${cell(says.get(name) ?? '')} |`
+    })
+    sections.push(`## ${kind}\n\n| variable | value | default | |\n|---|---|---|---|\n${rows.join('\n')}\n`)
+  }
+  return `${HEAD}
+# Variables of the services
+
+Each service reads the variables of its upstream image, by upstream's names; the few that Plinth adds begin with `PLINTH_`. In a stack they are derived from \`.env\`
+or \`supabase/config.toml\`, and one that you set yourself wins over what is derived. \`plinth serve SERVICE\` reads them from the
+process environment.
+
+Any variable \`X\` can be given as \`X_FILE\` instead: the path of a file that holds the value, as Docker secrets are mounted. An empty
+variable counts as one that is not set. Every wrong or missing variable of a service is named in one message before anything starts.
+
+${sections.join('\n')}`
+}
+
+// Commands ------------------------------------------------------------------------------------------------------------------------------
+
+function flagRows(flags) {
+  return flags
+    .filter(({ hidden }) => !hidden)
+    .map((flag) => {
+      const value = flag.kind === 'boolean' ? '' : ` ${flag.value ?? 'VALUE'}`
+      const names = `${flag.short ? `\`-${flag.short}\`, ` : ''}\`--${flag.name}${value}\``
+      const choice = flag.oneOf ? ` (${flag.oneOf.join(', ')})` : ''
+      const fallback = flag.default === undefined || flag.default === false ? '' : ` Default: \`${flag.default}\`.`
+      return `| ${names} | ${cell(`${flag.help}${choice}${fallback}`)} |`
+    })
+    .join('\n')
+}
+
+async function commandsPage() {
+  const sections = []
+  for (const entry of commands) {
+    const command = await entry.load()
+    const own = flagRows(command.flags ?? [])
+    const usage = `plinth ${command.name}${command.args ? ` ${command.args}` : ''}`
+    sections.push(`## ${command.name}\n\n${command.summary}.\n\n    ${usage}\n${own === '' ? '' : `\n| flag | |\n|---|---|\n${own}\n`}`)
+  }
+  return `${HEAD}
+# The command line
+
+\`plinth\` and \`supabase\` are two names of one program. Data goes to stdout, lines for people go to stderr; the exit code is 0 when
+the command did what it was asked to.
+
+${sections.join('\n')}
+## Flags of every command
+
+| flag | |
+|---|---|
+${flagRows(globalFlags)}
+`
+}
+
+// Pages ---------------------------------------------------------------------------------------------------------------------------------
+
+const pages = { 'environment.md': await environmentPage(), 'command-line.md': await commandsPage() }
+const folder = join(root, 'docs', 'reference')
+const checking = process.argv.includes('--check')
+let stale = 0
+mkdirSync(folder, { recursive: true })
+for (const [name, text] of Object.entries(pages)) {
+  const path = join(folder, name)
+  let current
+  try {
+    current = readFileSync(path, 'utf8')
+  } catch {
+    // A page that is not there yet differs from any.
+  }
+  if (current === text) continue
+  stale++
+  if (checking) console.error(`docs/reference/${name} is not what the code says: run node scripts/reference.mjs`)
+  else {
+    writeFileSync(path, text)
+    console.error(`Wrote docs/reference/${name}`)
+  }
+}
+process.exit(checking && stale > 0 ? 1 : 0)
