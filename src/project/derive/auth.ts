@@ -1,13 +1,16 @@
 // [auth]: variables of the service `auth`. The tables name a key of config.toml and the variable that it becomes.
 import { isAbsolute, join } from 'node:path'
+import type { Environment } from '../../service/definition.ts'
+import { deriveAuth, type SmtpSettings } from '../../stack/derive/auth.ts'
 import { MAIL_NOTIFICATIONS, MAIL_TEMPLATES } from '../config/auth/email.ts'
 import { HOOKS } from '../config/auth/hook.ts'
 import { SMS_PROVIDERS, type SmsProvider } from '../config/auth/sms.ts'
 import { notificationPath } from '../config/checks.ts'
 import type { ProjectConfig } from '../config/schema.ts'
 import { isReference } from '../config/substitute.ts'
-import { databaseUrl } from '../connect.ts'
 import type { DeriveContext, Variables } from './context.ts'
+
+const VERIFYING_MAILS = ['INVITE', 'CONFIRMATION', 'RECOVERY', 'EMAIL_CHANGE'] as const
 
 type AuthConfig = ProjectConfig['auth']
 
@@ -27,7 +30,6 @@ const REQUIRED_CHARACTERS: Readonly<Record<AuthConfig['password_requirements'], 
 /** Keys that become a variable as they are. */
 const PLAIN: Readonly<Record<string, (auth: AuthConfig) => string | number | boolean | undefined>> = {
   DISABLE_SIGNUP: (auth) => !auth.enable_signup,
-  JWT_EXP: (auth) => auth.jwt_expiry,
   EXTERNAL_ANONYMOUS_USERS_ENABLED: (auth) => auth.enable_anonymous_sign_ins,
   SECURITY_MANUAL_LINKING_ENABLED: (auth) => auth.enable_manual_linking,
   SECURITY_REFRESH_TOKEN_ROTATION_ENABLED: (auth) => auth.enable_refresh_token_rotation,
@@ -79,30 +81,19 @@ const PLAIN: Readonly<Record<string, (auth: AuthConfig) => string | number | boo
   OAUTH_SERVER_ALLOW_DYNAMIC_REGISTRATION: (auth) => auth.oauth_server.allow_dynamic_registration,
 }
 
-export function auth(context: DeriveContext): Variables {
-  const { project, keys, authUrl } = context
+export function auth(context: DeriveContext): Environment {
+  const { project, settings, keys } = context
   const { auth: config } = project.config
-  const issuer = config.jwt_issuer && !isReference(config.jwt_issuer) ? config.jwt_issuer : authUrl
+  const issuer = config.jwt_issuer && !isReference(config.jwt_issuer) ? config.jwt_issuer : settings.externalUrl
   const own: Variables = {
-    DB_DRIVER: 'postgres',
-    DB_DATABASE_URL: databaseUrl(project.config, 'supabase_auth_admin'),
-    API_HOST: '127.0.0.1',
-    API_PORT: '9999',
     // A reference to an unset variable is no address; it was warned of.
     SITE_URL: isReference(config.site_url) ? 'http://127.0.0.1:3000' : config.site_url,
     URI_ALLOW_LIST: config.additional_redirect_urls.filter((url) => !isReference(url)).join(','),
-    JWT_SECRET: keys.jwtSecret,
     JWT_KEYS: JSON.stringify(keys.signingKeys),
     JWT_VALID_METHODS: 'HS256,RS256,ES256',
     JWT_VALIDMETHODS: 'HS256,RS256,ES256',
-    JWT_AUD: 'authenticated',
-    JWT_DEFAULT_GROUP_NAME: 'authenticated',
-    JWT_ADMIN_ROLES: 'service_role',
     JWT_ISSUER: issuer,
-    ...Object.fromEntries(
-      ['INVITE', 'CONFIRMATION', 'RECOVERY', 'EMAIL_CHANGE'].map((name) => [`MAILER_URLPATHS_${name}`, `${authUrl}/verify`]),
-    ),
-    ...mailServer(context),
+    ...Object.fromEntries(VERIFYING_MAILS.map((name) => [`MAILER_URLPATHS_${name}`, `${settings.externalUrl}/verify`])),
     ...mailTexts(context),
     ...smsProvider(config),
     ...captcha(config),
@@ -114,33 +105,22 @@ export function auth(context: DeriveContext): Variables {
     const value = read(config)
     if (value !== undefined) own[name] = String(value)
   }
-  return { API_EXTERNAL_URL: authUrl, ...prefixed(own) }
+  return { ...deriveAuth(settings, mailServer(context)), ...prefixed(own) }
 }
 
 const prefixed = (variables: Variables): Variables =>
   Object.fromEntries(Object.entries(variables).map(([name, value]) => [`GOTRUE_${name}`, value]))
 
 /** The project's own mail server, else the catcher where it runs, else none: mails then go nowhere. */
-function mailServer({ project, smtpPort }: DeriveContext): Variables {
+function mailServer({ project, smtpPort }: DeriveContext): SmtpSettings | undefined {
   const { auth: config, inbucket } = project.config
   const { smtp } = config.email
   if (smtp?.enabled) {
-    return {
-      SMTP_HOST: smtp.host,
-      SMTP_PORT: String(smtp.port),
-      SMTP_USER: smtp.user,
-      SMTP_PASS: smtp.pass,
-      SMTP_ADMIN_EMAIL: smtp.admin_email,
-      SMTP_SENDER_NAME: smtp.sender_name,
-    }
+    const { host, port, user, pass, admin_email, sender_name } = smtp
+    return { host, port, user, password: pass, adminEmail: admin_email, senderName: sender_name }
   }
-  if (smtpPort === undefined) return {}
-  return {
-    SMTP_HOST: '127.0.0.1',
-    SMTP_PORT: String(smtpPort),
-    SMTP_ADMIN_EMAIL: inbucket.admin_email,
-    SMTP_SENDER_NAME: inbucket.sender_name,
-  }
+  if (smtpPort === undefined) return undefined
+  return { host: '127.0.0.1', port: smtpPort, adminEmail: inbucket.admin_email, senderName: inbucket.sender_name }
 }
 
 function mailTexts({ project }: DeriveContext): Variables {

@@ -44,13 +44,13 @@ describe('which services run', () => {
     const stack = await describeWith('')
     expect(names(stack)).toEqual(['auth', 'db', 'gateway', 'mail', 'rest'])
     expect(stack.notices).toEqual([
-      'realtime, storage, meta, studio, functions, analytics, vector are enabled and not part of this version of Plinth yet: requests for them answer 503.',
+      'realtime, storage, meta, functions, studio, analytics, vector are enabled and not part of this version of Plinth yet: requests for them answer 503.',
     ])
     expect(stack.absent.find((absent) => absent.names.includes('realtime-dev.supabase-realtime'))?.reason).toBe(
-      'realtime is not part of this version of Plinth yet',
+      'The service realtime is not running: this version of Plinth does not have it yet.',
     )
     expect(stack.absent.find((absent) => absent.names.includes('pooler'))?.reason).toBe(
-      'pooler is switched off: [db.pooler] enabled = false in supabase/config.toml',
+      'The service pooler is not running: [db.pooler] enabled = false in supabase/config.toml.',
     )
   })
   test.each<[string, { env?: Environment; exclude?: string[] }, string[]]>([

@@ -1,16 +1,16 @@
 // The way in for a folder with supabase/config.toml: the stack that the Supabase CLI would start there, as one description.
-import { join } from 'node:path'
 import { development } from '../../env/development-keys.ts'
 import { parseDuration } from '../../env/types.ts'
 import { bucketsOf, writeBuckets } from '../../project/buckets.ts'
 import { type LoadedProject, loadProject } from '../../project/config/load.ts'
 import { databaseUrl, withClient } from '../../project/connect.ts'
-import { apiUrlOf, authUrlOf, type DeriveContext } from '../../project/derive/context.ts'
-import { LOCAL_SERVICES, type LocalService } from '../../project/local-services.ts'
+import { type DeriveContext, settingsOf } from '../../project/derive/context.ts'
+import { LOCAL_SERVICES } from '../../project/local-services.ts'
 import { prepareDatabase } from '../../project/prepare.ts'
 import { projectKeys } from '../../project/signing-keys.ts'
 import { thirdPartyKeys } from '../../project/third-party-keys.ts'
 import type { Environment } from '../../service/definition.ts'
+import { absentService, CATALOGUE, type CatalogueEntry, entryNamed, NOT_IN_THIS_VERSION, needsAmong } from '../catalogue.ts'
 import {
   type AbsentService,
   DEFAULT_HEALTH,
@@ -20,21 +20,22 @@ import {
   type StatusValue,
 } from '../description.ts'
 import { freePort } from '../ports.ts'
+import { stateDirOf } from '../state-dir.ts'
 import type { DescribeStack, SourceOptions } from './source.ts'
 
 export const describeProject: DescribeStack = async (options) => {
   const { workDir, env: processEnv, migrations } = options
   const project = loadProject({ workDir, processEnv })
   const { config } = project
-  const stateDir = join(workDir, '.plinth')
+  const stateDir = stateDirOf(workDir)
   const choice = chooseServices(options, project)
   const names = new Set(choice.running.map(({ name }) => name))
+  const keys = await projectKeys(project, await thirdPartyKeys(config))
   const context: DeriveContext = {
     project,
-    keys: await projectKeys(project, await thirdPartyKeys(config)),
+    keys,
+    settings: settingsOf(project, keys),
     stateDir,
-    apiUrl: apiUrlOf(project),
-    authUrl: authUrlOf(project),
     smtpPort: names.has('mail') ? config.inbucket.smtp_port || (await freePort(portsOfConfig(config))) : undefined,
   }
   return {
@@ -57,7 +58,7 @@ export const describeProject: DescribeStack = async (options) => {
 }
 
 interface Choice {
-  readonly running: readonly LocalService[]
+  readonly running: readonly CatalogueEntry[]
   readonly absent: readonly AbsentService[]
   readonly notices: readonly string[]
   /** Wanted by the configuration and not left out, whether or not it exists. */
@@ -67,58 +68,57 @@ interface Choice {
 /** PLINTH_SERVICES beats the configuration, --exclude beats both. The database always runs. */
 function chooseServices({ env, exclude, schemas }: SourceOptions, { config }: LoadedProject): Choice {
   const listed = env['PLINTH_SERVICES'] ? namesIn(env['PLINTH_SERVICES']) : undefined
-  const running: LocalService[] = []
+  const running: CatalogueEntry[] = []
   const absent: AbsentService[] = []
   const missing: string[] = []
   const wanted = new Set<string>()
-  for (const service of LOCAL_SERVICES) {
-    const { name, aliases, excludeAs, setting } = service
-    const leave = (reason: string) => absent.push({ names: [name, ...aliases], reason })
-    if (listed ? name !== 'db' && !listed.has(name) : !service.enabled(config)) {
-      leave(listed ? `${name} is not among PLINTH_SERVICES` : `${name} is switched off: ${setting} = false in supabase/config.toml`)
-    } else if (excludeAs !== undefined && exclude.includes(excludeAs)) leave(`${name} was left out at start by --exclude ${excludeAs}`)
+  for (const entry of CATALOGUE) {
+    const { name, upstream } = entry
+    const { enabled, setting } = LOCAL_SERVICES[name]!
+    const leave = (why: string) => absent.push(absentService(entry, why))
+    if (listed ? name !== 'db' && !listed.has(name) : !enabled(config)) {
+      leave(listed ? 'it is not among PLINTH_SERVICES.' : `${setting} = false in supabase/config.toml.`)
+    } else if (upstream !== undefined && exclude.includes(upstream)) leave(`it was left out at start by --exclude ${upstream}.`)
     else {
       wanted.add(name)
-      if (schemas.has(name)) running.push(service)
+      if (schemas.has(name)) running.push(entry)
       else {
         missing.push(name)
-        leave(`${name} is not part of this version of Plinth yet`)
+        leave(NOT_IN_THIS_VERSION)
       }
     }
   }
-  const verb = missing.length === 1 ? 'is' : 'are'
-  const notices =
-    missing.length === 0
-      ? []
-      : [
-          `${missing.join(', ')} ${verb} enabled and not part of this version of Plinth yet: requests for ${missing.length === 1 ? 'it' : 'them'} answer 503.`,
-        ]
-  return { running, absent, notices, wanted }
+  return { running, absent, notices: missing.length === 0 ? [] : [missingNotice(missing)], wanted }
+}
+
+const missingNotice = (names: readonly string[]): string => {
+  const [are, them] = names.length === 1 ? ['is', 'it'] : ['are', 'them']
+  return `${names.join(', ')} ${are} enabled and not part of this version of Plinth yet: requests for ${them} answer 503.`
 }
 
 function namesIn(list: string): Set<string> {
-  const known = new Map(LOCAL_SERVICES.flatMap(({ name, aliases }) => [name, ...aliases].map((alias) => [alias, name])))
   const names = list
     .split(',')
     .map((item) => item.trim())
     .filter((item) => item !== '')
-  const unknown = names.filter((name) => !known.has(name))
+  const unknown = names.filter((name) => !entryNamed(name))
   if (unknown.length > 0) {
     throw new Error(
-      `PLINTH_SERVICES names unknown services: ${unknown.join(', ')}. There are: ${LOCAL_SERVICES.map(({ name }) => name).join(', ')}.`,
+      `PLINTH_SERVICES names unknown services: ${unknown.join(', ')}. There are: ${CATALOGUE.map(({ name }) => name).join(', ')}.`,
     )
   }
-  return new Set(names.map((name) => known.get(name)!))
+  return new Set(names.map((name) => entryNamed(name)!.name))
 }
 
-function nodeOf(service: LocalService, context: DeriveContext, names: ReadonlySet<string>): NodeDescription {
+function nodeOf(entry: CatalogueEntry, context: DeriveContext, names: ReadonlySet<string>): NodeDescription {
+  const { name, aliases } = entry
   return {
-    name: service.name,
-    kind: service.name,
-    aliases: service.aliases,
-    env: { ...service.variables(context), ...ownVariables(context.project.env) },
-    needs: Object.fromEntries(Object.entries(service.needs).filter(([need]) => names.has(need))),
-    health: service.name === 'db' ? databaseHealth(context.project.config.db.health_timeout) : DEFAULT_HEALTH,
+    name,
+    kind: name,
+    aliases,
+    env: { ...LOCAL_SERVICES[name]!.variables(context), ...ownVariables(context.project.env) },
+    needs: needsAmong(entry, names),
+    health: name === 'db' ? databaseHealth(context.project.config.db.health_timeout) : entry.health,
     place: { at: 'here' },
   }
 }
@@ -177,8 +177,9 @@ function publishedPorts({ project }: DeriveContext, names: ReadonlySet<string>):
 }
 
 /** Everything that `status` can print, by upstream's keys and names. */
-function statusValues({ project, keys, apiUrl }: DeriveContext, { wanted, running }: Choice): StatusValue[] {
+function statusValues({ project, keys, settings }: DeriveContext, { wanted, running }: Choice): StatusValue[] {
   const { config } = project
+  const apiUrl = settings.publicUrl
   const exists = new Set(running.map(({ name }) => name))
   const values: StatusValue[] = []
   const add = (key: string, name: string, value: string, node: string) => {
