@@ -1,0 +1,72 @@
+// Opens the byte stream to Postgres: TCP or Unix socket, TLS as sslmode says. The startup message is the caller's.
+import { readFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { type ConnectionOptions as TlsOptions, connect as connectTls } from 'node:tls'
+import { serialize } from 'pg-protocol'
+import type { ConnectionOptions } from '../connection-options.ts'
+import { ConnectError } from './errors.ts'
+
+/** Rejects with ConnectError; the deadline covers connecting and the TLS handshake. */
+export async function openSocket(options: ConnectionOptions, target: { host: string; port: number }, useTls: boolean): Promise<Socket> {
+  const { host, port } = target
+  const local = host.startsWith('/')
+  const where = local ? `socket "${host}/.s.PGSQL.${port}"` : `server at "${host}", port ${port}`
+  const socket = local ? connect({ path: `${host}/.s.PGSQL.${port}` }) : connect({ host, port, noDelay: true, keepAlive: true })
+  const deadline = setTimeout(() => socket.destroy(new Error('timeout expired')), options.connectTimeoutMs)
+  try {
+    await once(socket, 'connect')
+    if (local || !useTls) return socket
+    socket.write(serialize.requestSsl())
+    const answer = await new Promise<Buffer>((resolve, reject) => {
+      socket.once('data', resolve)
+      socket.once('error', reject)
+      socket.once('close', () => reject(new Error('server closed the connection unexpectedly')))
+    })
+    socket.removeAllListeners()
+    // More than the one byte would be data injected before the encryption (CVE-2021-23222).
+    if (answer.length !== 1) throw new Error('received unencrypted data after SSL response')
+    if (answer[0] === 0x53) return await encrypt(socket, options, host)
+    if (options.sslmode === 'prefer' || options.sslmode === 'allow') return socket
+    throw new Error('server does not support SSL, but SSL was required')
+  } catch (error) {
+    socket.destroy()
+    throw new ConnectError(`connection to ${where} failed: ${reasonOf(error)}`, { cause: error })
+  } finally {
+    clearTimeout(deadline)
+  }
+}
+
+async function encrypt(socket: Socket, options: ConnectionOptions, host: string): Promise<Socket> {
+  const verify = options.sslmode === 'verify-ca' || options.sslmode === 'verify-full'
+  const settings: TlsOptions = { socket, rejectUnauthorized: verify || options.sslrootcert !== undefined }
+  if (!/^[\d.:]+$/.test(host)) settings.servername = host
+  if (options.sslrootcert && options.sslrootcert !== 'system') settings.ca = readFileSync(options.sslrootcert)
+  if (options.sslcert) settings.cert = readFileSync(options.sslcert)
+  if (options.sslkey) settings.key = readFileSync(options.sslkey)
+  if (options.sslmode !== 'verify-full') settings.checkServerIdentity = () => undefined
+  const secured = connectTls(settings)
+  await once(secured, 'secureConnect')
+  return secured
+}
+
+function once(socket: Socket, event: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: Error) => reject(error)
+    const closed = () => reject(new Error('server closed the connection unexpectedly'))
+    socket.once('error', failed)
+    socket.once('close', closed)
+    socket.once(event, () => {
+      socket.off('error', failed)
+      socket.off('close', closed)
+      resolve()
+    })
+  })
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0])
+  const { code, message } = error as NodeJS.ErrnoException
+  if (code === 'ECONNREFUSED') return 'Connection refused'
+  if (code === 'ENOENT') return 'No such file or directory'
+  return message
+}
