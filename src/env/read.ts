@@ -30,8 +30,8 @@ export interface ReadResult<Values> {
 }
 
 /**
- * Validates `source` against a zod object of variables. An empty variable counts as absent. A schema with a catchall gets every other
- * variable as it is. Throws EnvError.
+ * Validates `source` against a zod object of variables. An empty variable counts as absent, except for those that the schema's meta
+ * lists in `keepEmpty`. A schema with a catchall gets every other variable as it is. Throws EnvError.
  */
 export function readEnv<Schema extends z.ZodObject>(schema: Schema, source: Environment, originOf?: OriginOf): z.output<Schema> {
   const { values, problems } = checkEnv(schema, source, originOf)
@@ -51,6 +51,7 @@ export function checkEnv<Schema extends z.ZodObject>(
     const origin = originOf?.(name)
     return origin === undefined ? {} : { origin }
   }
+  const { keepEmpty = [] } = (schema.meta() ?? {}) as { keepEmpty?: readonly string[] }
   for (const name of Object.keys(schema.shape)) {
     const value = source[name]
     const file = source[`${name}_FILE`]
@@ -66,7 +67,7 @@ export function checkEnv<Schema extends z.ZodObject>(
           ...at(`${name}_FILE`),
         })
       }
-    } else if (value !== undefined && value !== '') values[name] = value
+    } else if (value !== undefined && (value !== '' || keepEmpty.includes(name))) values[name] = value
   }
   if (schema.def.catchall && !(schema.def.catchall instanceof z.ZodNever))
     for (const [name, value] of Object.entries(source)) if (value !== undefined && !(name in schema.shape)) values[name] = value

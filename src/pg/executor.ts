@@ -1,12 +1,12 @@
 // The pipelined executor: a bounded set of connections, a whole request in one write and one round trip. It chooses the connection,
 // keeps transactions closed, cancels what nobody waits for, and gives connections back to the server when they are old or unused.
-import { parseConnection, type ConnectionOptions } from './connection-options.ts'
+import { type ConnectionOptions, parseConnection } from './connection-options.ts'
 import { Connection, emptyResult, type InFlight, type Result, type Statement } from './executor/connection.ts'
 import { AcquisitionTimeout, Cancelled, ConnectError, ConnectionLost } from './executor/errors.ts'
 
 export type { Result, Statement } from './executor/connection.ts'
+export { AcquisitionTimeout, Cancelled, ConnectError, ConnectionLost, type PostgresError, StatementError } from './executor/errors.ts'
 export type { Value } from './executor/frames.ts'
-export { AcquisitionTimeout, Cancelled, ConnectError, ConnectionLost, StatementError, type PostgresError } from './executor/errors.ts'
 
 export interface ExecutorOptions {
   readonly connection: ConnectionOptions | string
@@ -207,11 +207,13 @@ export class Executor {
   #enqueue(job: Job): void {
     const failure = this.#failure
     if (failure !== undefined && this.#idle.length + this.#busy.size === 0 && Date.now() - failure.at < RETRY_AFTER_MS) {
-      return this.#settle(job, failure.error)
+      this.#settle(job, failure.error)
+      return
     }
     if (this.#queue.length >= QUEUE_LIMIT) {
       this.#timeouts++
-      return this.#settle(job, new AcquisitionTimeout())
+      this.#settle(job, new AcquisitionTimeout())
+      return
     }
     this.#queue.push(job)
     this.#grow()
@@ -226,7 +228,16 @@ export class Executor {
           this.#opening--
           this.#failure = undefined
           if (this.#closed) return connection.close()
-          this.#release({ connection, jobs: [], role: undefined, lastUsed: Date.now(), busySince: 0, exclusive: false, cancelling: false, retired: false })
+          this.#release({
+            connection,
+            jobs: [],
+            role: undefined,
+            lastUsed: Date.now(),
+            busySince: 0,
+            exclusive: false,
+            cancelling: false,
+            retired: false,
+          })
         },
         (cause) => {
           this.#opening--
@@ -276,12 +287,22 @@ export class Executor {
     const { transaction } = job.batch
     if (transaction === undefined) {
       // A statement of the batch may have opened a transaction of its own; it must not outlive the batch.
-      if (status !== 'I') return this.#end(line, job, 'rollback', flight.error, flight.results)
-      return this.#finish(line, job, flight.error, flight.results)
+      if (status !== 'I') {
+        this.#end(line, job, 'rollback', flight.error, flight.results)
+        return
+      }
+      this.#finish(line, job, flight.error, flight.results)
+      return
     }
     const results = flight.results.slice(1, job.batch.statements.length + 1)
-    if (status === 'I') return this.#finish(line, job, flight.error, results)
-    if (flight.error !== undefined || status === 'E') return this.#end(line, job, 'rollback', flight.error, results)
+    if (status === 'I') {
+      this.#finish(line, job, flight.error, results)
+      return
+    }
+    if (flight.error !== undefined || status === 'E') {
+      this.#end(line, job, 'rollback', flight.error, results)
+      return
+    }
     let ending: Ending = 'rollback'
     let error: Error | undefined
     try {
@@ -334,14 +355,21 @@ export class Executor {
   /** Gives a free connection to whoever waits, or puts it to the idle ones. */
   #release(line: Line): void {
     this.#busy.delete(line)
-    if (line.connection.closed) return this.#whenDrained()
+    if (line.connection.closed) {
+      this.#whenDrained()
+      return
+    }
     if (line.retired || this.#closed || Date.now() - line.connection.openedAt > this.#limits.maxLifetimeMs) {
       line.connection.close()
       this.#grow()
-      return this.#whenDrained()
+      this.#whenDrained()
+      return
     }
     const next = this.#queue.shift()
-    if (next !== undefined) return this.#send(line, next)
+    if (next !== undefined) {
+      this.#send(line, next)
+      return
+    }
     line.lastUsed = Date.now()
     this.#idle.push(line)
   }
@@ -355,7 +383,8 @@ export class Executor {
     if (line === undefined) {
       const at = this.#queue.indexOf(job)
       if (at >= 0) this.#queue.splice(at, 1)
-      return this.#settle(job, new Cancelled())
+      this.#settle(job, new Cancelled())
+      return
     }
     // A cancel strikes whatever the connection runs: with neighbours on it, it has to wait until they are through.
     if (line.jobs.length === 1) this.#cancelAlone(line)

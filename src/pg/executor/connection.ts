@@ -1,8 +1,13 @@
 // One connection to Postgres that carries batches of statements, several in flight if asked to: startup, login, statements prepared
 // once and remembered, answers handed to the batch they belong to. Which connection a batch goes to is the executor's business.
 import type { Socket } from 'node:net'
-import { type BackendMessage, type NotificationResponseMessage, type ParameterStatusMessage, type RowDescriptionMessage } from 'pg-protocol/dist/messages.js'
 import { DatabaseError, serialize } from 'pg-protocol'
+import type {
+  BackendMessage,
+  NotificationResponseMessage,
+  ParameterStatusMessage,
+  RowDescriptionMessage,
+} from 'pg-protocol/dist/messages.js'
 import { Parser } from 'pg-protocol/dist/parser.js'
 import type { ConnectionOptions } from '../connection-options.ts'
 import { authenticate } from './authenticate.ts'
@@ -85,7 +90,14 @@ export class Connection {
   static async open(options: ConnectionOptions, events: ConnectionEvents): Promise<Connection> {
     let failure: unknown
     for (const target of options.hosts) {
-      const attempts = options.sslmode === 'disable' ? [false] : options.sslmode === 'allow' ? [false, true] : options.sslmode === 'prefer' ? [true, false] : [true]
+      const attempts =
+        options.sslmode === 'disable'
+          ? [false]
+          : options.sslmode === 'allow'
+            ? [false, true]
+            : options.sslmode === 'prefer'
+              ? [true, false]
+              : [true]
       for (const tls of attempts) {
         try {
           return await Connection.#openOne(options, target, tls, events)
@@ -99,7 +111,12 @@ export class Connection {
     throw failure
   }
 
-  static async #openOne(options: ConnectionOptions, target: { host: string; port: number }, tls: boolean, events: ConnectionEvents): Promise<Connection> {
+  static async #openOne(
+    options: ConnectionOptions,
+    target: { host: string; port: number },
+    tls: boolean,
+    events: ConnectionEvents,
+  ): Promise<Connection> {
     const socket = await openSocket(options, target, tls)
     const connection = new Connection(socket, target, tls, events)
     const deadline = setTimeout(() => socket.destroy(new Error('timeout expired')), options.connectTimeoutMs)
@@ -113,7 +130,8 @@ export class Connection {
       if (error instanceof ConnectError) throw error
       const cause = error as Error
       const prefix = `connection to server at "${target.host}", port ${target.port} failed: `
-      if (cause instanceof DatabaseError) throw new ConnectError(`${prefix}${cause.severity ?? 'FATAL'}:  ${cause.message}`, { cause, code: cause.code })
+      if (cause instanceof DatabaseError)
+        throw new ConnectError(`${prefix}${cause.severity ?? 'FATAL'}:  ${cause.message}`, { cause, code: cause.code })
       throw new ConnectError(`${prefix}${cause.message}`, { cause })
     } finally {
       clearTimeout(deadline)

@@ -1,7 +1,7 @@
 // Opens the byte stream to Postgres: TCP or Unix socket, TLS as sslmode says. The startup message is the caller's.
 import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
-import { type ConnectionOptions as TlsOptions, connect as connectTls } from 'node:tls'
+import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls'
 import { serialize } from 'pg-protocol'
 import type { ConnectionOptions } from '../connection-options.ts'
 import { ConnectError } from './errors.ts'

@@ -9,9 +9,9 @@ declare module 'pg/lib/crypto/sasl.js' {
     continueSession(session: SaslSession, password: string, serverData: string): Promise<void>
     finalizeSession(session: SaslSession, serverData: string): void
   }
-  export default sasl
+  export = sasl
 }
 declare module 'pg/lib/crypto/utils.js' {
   const utils: { postgresMd5PasswordHash(user: string, password: string, salt: Buffer): Promise<string> }
-  export default utils
+  export = utils
 }
