@@ -107,7 +107,8 @@ async function environmentPage() {
   return `${HEAD}
 # Variables of the services
 
-Each service reads the variables of its upstream image, by upstream's names; the few that Plinth adds begin with `PLINTH_`. In a stack they are derived from \`.env\`
+Each service reads the variables of its upstream image, by upstream's names; the few that Plinth adds begin with \`PLINTH_\`. In a stack they
+are derived from \`.env\`
 or \`supabase/config.toml\`, and one that you set yourself wins over what is derived. \`plinth serve SERVICE\` reads them from the
 process environment.
 
