@@ -37,6 +37,8 @@ export const selfHostedEnv = z.object({
   PLINTH_PROFILE: oneOf('minimal', 'standard', 'full').default('standard'),
   /** Names of services, comma separated; beats the profile. */
   PLINTH_SERVICES: list.optional(),
+  /** Names of services that get a process of their own, or `all`. */
+  PLINTH_PROCESSES: list.optional(),
   /** Where data lies instead of `.plinth` in the work dir. */
   PLINTH_DATA_DIR: text.optional(),
   /** Address that the gateway and the database listen on. */

@@ -3,6 +3,7 @@ import type { z } from 'zod'
 import type { StackDescription } from './description.ts'
 import { kinds, loadKind } from './kinds.ts'
 import { schemaMigrations } from './schema-migrations.ts'
+import { describeSelfHosted } from './sources/dotenv.ts'
 import { describeProject } from './sources/project.ts'
 import type { SourceOptions } from './sources/source.ts'
 import { formOf } from './state-dir.ts'
@@ -11,6 +12,5 @@ export async function describeStack(options: Pick<SourceOptions, 'workDir' | 'en
   const definitions = await Promise.all(Object.keys(kinds).map(loadKind))
   const schemas = new Map(definitions.map((definition) => [definition.name, definition.env as z.ZodObject]))
   const source: SourceOptions = { ...options, schemas, migrations: schemaMigrations }
-  if (formOf(options.workDir) !== 'project') throw new Error(`${options.workDir} holds no supabase/config.toml`)
-  return describeProject(source)
+  return formOf(options.workDir) === 'project' ? describeProject(source) : describeSelfHosted(source)
 }

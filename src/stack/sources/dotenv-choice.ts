@@ -10,8 +10,15 @@ export interface ServiceChoice {
   readonly notices: readonly string[]
 }
 
-/** PLINTH_SERVICES, else the profile; less what the command line leaves out and what this version does not have. */
-export function chooseServices(env: SelfHostedEnv, { exclude, schemas }: Pick<SourceOptions, 'exclude' | 'schemas'>): ServiceChoice {
+/**
+ * PLINTH_SERVICES, else the profile; less what the command line leaves out and what this version does not have, unless it runs
+ * elsewhere.
+ */
+export function chooseServices(
+  env: SelfHostedEnv,
+  { exclude, schemas }: Pick<SourceOptions, 'exclude' | 'schemas'>,
+  isElsewhere: (name: string) => boolean,
+): ServiceChoice {
   const named = env.PLINTH_SERVICES?.flatMap((name) => entryNamed(name)?.name ?? [])
   const wanted = new Set(named ?? inProfile(env.PLINTH_PROFILE))
   // Everything stands on the database; asking for a service asks for it.
@@ -31,7 +38,7 @@ export function chooseServices(env: SelfHostedEnv, { exclude, schemas }: Pick<So
   return { running, absent, notices }
 
   function reasonAgainst(entry: CatalogueEntry): string | undefined {
-    if (!schemas.has(entry.name)) {
+    if (!schemas.has(entry.name) && !isElsewhere(entry.name)) {
       if (wanted.has(entry.name)) missing.push(entry.name)
       return NOT_IN_THIS_VERSION
     }

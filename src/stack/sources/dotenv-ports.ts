@@ -3,10 +3,10 @@ import { isEmbeddedHost } from '../../env/self-hosted.ts'
 import type { PublishedPort } from '../description.ts'
 import { httpPortOf, type SelfHosted } from './dotenv-services.ts'
 
-export function publishedPorts({ env, running, mailPorts }: SelfHosted): PublishedPort[] {
+export function publishedPorts({ env, here, mailPorts }: SelfHosted): PublishedPort[] {
   const ports: PublishedPort[] = []
   const host = env.PLINTH_HOST
-  if (running.has('gateway')) {
+  if (here.has('gateway')) {
     const setting = env.KONG_HTTP_PORT === undefined && env.API_GW_HTTP_PORT !== undefined ? 'API_GW_HTTP_PORT' : 'KONG_HTTP_PORT'
     ports.push({ host, port: httpPortOf(env), node: 'gateway', endpoint: 8_000, setting: `${setting} in .env`, label: 'API' })
     ports.push({
@@ -18,10 +18,10 @@ export function publishedPorts({ env, running, mailPorts }: SelfHosted): Publish
       label: 'API over TLS',
     })
   }
-  if (running.has('db') && isEmbeddedHost(env.POSTGRES_HOST)) {
+  if (here.has('db') && isEmbeddedHost(env.POSTGRES_HOST)) {
     ports.push({ host, port: env.POSTGRES_PORT, node: 'db', setting: 'POSTGRES_PORT in .env', label: 'database' })
   }
-  if (running.has('pooler')) {
+  if (here.has('pooler')) {
     ports.push({
       host,
       port: env.POOLER_PROXY_PORT_TRANSACTION,
@@ -30,7 +30,7 @@ export function publishedPorts({ env, running, mailPorts }: SelfHosted): Publish
       label: 'pooler',
     })
   }
-  if (running.has('mail')) {
+  if (here.has('mail')) {
     // Mails hold links that sign people in: they are for this machine alone, whatever PLINTH_HOST says.
     ports.push({
       host: '127.0.0.1',

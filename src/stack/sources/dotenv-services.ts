@@ -31,6 +31,8 @@ export interface SelfHosted {
   readonly stateDir: string
   readonly dataDir: string
   readonly running: ReadonlySet<string>
+  /** Those of `running` that do not run elsewhere: this stack opens their sockets. */
+  readonly here: ReadonlySet<string>
   readonly mailPorts: { readonly smtp: number; readonly page: number }
 }
 
@@ -157,10 +159,10 @@ function dbOf({ env, settings, stateDir, dataDir }: SelfHosted): Environment {
   return embedded || env.POSTGRES_USER === undefined ? db : { ...db, POSTGRES_USER: env.POSTGRES_USER }
 }
 
-function authOf({ env, settings, running, mailPorts }: SelfHosted): Environment {
+function authOf({ env, settings, here, mailPorts }: SelfHosted): Environment {
   const verify = `${authUrlOf(settings.externalUrl)}/verify`
   return {
-    ...deriveAuth(settings, smtpOf(env, running, mailPorts.smtp)),
+    ...deriveAuth(settings, smtpOf(env, here, mailPorts.smtp)),
     GOTRUE_SITE_URL: env.SITE_URL,
     GOTRUE_URI_ALLOW_LIST: env.ADDITIONAL_REDIRECT_URLS,
     GOTRUE_DISABLE_SIGNUP: String(env.DISABLE_SIGNUP),
@@ -177,10 +179,10 @@ function authOf({ env, settings, running, mailPorts }: SelfHosted): Environment 
 }
 
 /** The server of SMTP_HOST, else the catcher; undefined where there is neither. */
-function smtpOf(env: SelfHostedEnv, running: ReadonlySet<string>, catcherPort: number): SmtpSettings | undefined {
+function smtpOf(env: SelfHostedEnv, here: ReadonlySet<string>, catcherPort: number): SmtpSettings | undefined {
   const sender = { adminEmail: env.SMTP_ADMIN_EMAIL, senderName: env.SMTP_SENDER_NAME }
   if (!env.SMTP_HOST || wantsCatcher(env)) {
-    return running.has('mail') ? { host: '127.0.0.1', port: catcherPort, ...sender } : undefined
+    return here.has('mail') ? { host: '127.0.0.1', port: catcherPort, ...sender } : undefined
   }
   return {
     host: env.SMTP_HOST,

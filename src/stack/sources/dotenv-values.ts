@@ -4,7 +4,7 @@ import type { StatusValue } from '../description.ts'
 import type { SelfHosted } from './dotenv-services.ts'
 
 /** `known`: the services that this version has. */
-export function statusValues({ env, settings, running, mailPorts }: SelfHosted, known: ReadonlyMap<string, unknown>): StatusValue[] {
+export function statusValues({ env, settings, running, here, mailPorts }: SelfHosted, known: ReadonlyMap<string, unknown>): StatusValue[] {
   const { publicUrl } = settings
   const mailUrl = `http://127.0.0.1:${mailPorts.page}`
   // Where this version has no storage yet, its URL and keys are told all the same: what is configured with them then works after an update.
@@ -17,8 +17,8 @@ export function statusValues({ env, settings, running, mailPorts }: SelfHosted, 
     { key: 'api.storage_s3_url', name: 'STORAGE_S3_URL', value: `${publicUrl}/storage/v1/s3`, ...storage },
     { key: 'db.url', name: 'DB_URL', value: databaseUrl(settings.database, 'postgres') },
     running.has('studio') && { key: 'studio.url', name: 'STUDIO_URL', value: publicUrl, node: 'studio' },
-    running.has('mail') && { key: 'mailpit.url', name: 'MAILPIT_URL', value: mailUrl, node: 'mail' },
-    running.has('mail') && { key: 'inbucket.url', name: 'INBUCKET_URL', value: mailUrl, node: 'mail' },
+    here.has('mail') && { key: 'mailpit.url', name: 'MAILPIT_URL', value: mailUrl, node: 'mail' },
+    here.has('mail') && { key: 'inbucket.url', name: 'INBUCKET_URL', value: mailUrl, node: 'mail' },
     { key: 'auth.publishable_key', name: 'PUBLISHABLE_KEY', value: settings.publishableKey },
     { key: 'auth.secret_key', name: 'SECRET_KEY', value: settings.secretKey },
     { key: 'auth.jwt_secret', name: 'JWT_SECRET', value: settings.jwtSecret },

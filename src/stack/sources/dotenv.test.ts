@@ -305,6 +305,20 @@ describe('which services', () => {
     expect(node(stack, 'db').env).toMatchObject({ POSTGRES_HOST: 'db.example.com', POSTGRES_USER: 'master', PGSSLMODE: 'require' })
     expect(node(stack, 'rest').env['PGRST_DB_URI']).toMatch(/@db\.example\.com:15432\/postgres\?sslmode=require/)
   })
+  test('a process of its own, and one elsewhere, also for a service that this version does not have', async () => {
+    withPorts('PLINTH_PROCESSES=rest\nSTORAGE_URL=http://10.0.0.5:5000\nMAIL_URL=http://10.0.0.6:8025\n')
+    const stack = await describeStack({ env: { REST_URL: 'http://127.0.0.1:54321/rest/v1' } })
+    expect(Object.fromEntries(stack.nodes.map(({ name, place }) => [name, place]))).toEqual({
+      db: { at: 'here' },
+      gateway: { at: 'here' },
+      auth: { at: 'here' },
+      rest: { at: 'process' },
+      mail: { at: 'address', url: 'http://10.0.0.6:8025' },
+      storage: { at: 'address', url: 'http://10.0.0.5:5000' },
+    })
+    expect(stack.ports.map((port) => port.node)).not.toContain('mail')
+    expect(node(stack, 'auth').env).not.toHaveProperty('GOTRUE_SMTP_HOST')
+  })
   test('PLINTH_DATA_DIR, relative to the folder', async () => {
     withPorts('PLINTH_DATA_DIR=data\n')
     expect(node(await describeStack(), 'db').env['PGDATA']).toBe(join(dir, 'data', 'db'))

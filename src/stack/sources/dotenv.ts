@@ -8,8 +8,9 @@ import { list } from '../../env/types.ts'
 import type { Environment } from '../../service/definition.ts'
 import { CATALOGUE, type CatalogueEntry, entryNamed, needsAmong } from '../catalogue.ts'
 import { isOwn } from '../derive/own.ts'
-import type { NodeDescription, StackDescription } from '../description.ts'
+import type { NodeDescription, Place, StackDescription } from '../description.ts'
 import { migrateSchemas } from '../migrate-schemas.ts'
+import { placeOf } from '../placement.ts'
 import { freePort, isFree } from '../ports.ts'
 import { stateDirOf } from '../state-dir.ts'
 import { chooseServices } from './dotenv-choice.ts'
@@ -34,7 +35,9 @@ export async function describeSelfHosted(options: SourceOptions): Promise<StackD
   const found: EnvProblem[] = [...problems, ...unknownServices(source, originOf)]
   if (values === undefined) throw new EnvError([...found, ...ownProblems(source, schemas, originOf)])
 
-  const choice = chooseServices(values, options)
+  // `status -o env` prints a REST_URL too, and shells keep it: an address elsewhere counts only where the file gives it.
+  const placeIn = (name: string) => placeOf(name, { ...file.values, PLINTH_PROCESSES: values.PLINTH_PROCESSES?.join(',') })
+  const choice = chooseServices(values, options, (name) => placeIn(name).at === 'address')
   const stateDir = stateDirOf(workDir)
   const stack: SelfHosted = {
     env: values,
@@ -44,17 +47,18 @@ export async function describeSelfHosted(options: SourceOptions): Promise<StackD
     stateDir,
     dataDir: values.PLINTH_DATA_DIR === undefined ? stateDir : resolve(workDir, values.PLINTH_DATA_DIR),
     running: choice.running,
+    here: new Set([...choice.running].filter((name) => placeIn(name).at !== 'address')),
     mailPorts: await mailPortsOf(source),
   }
   const derived = deriveAll(stack)
   const nodes = CATALOGUE.filter(({ name }) => choice.running.has(name)).map((entry) =>
-    nodeOf(entry, derived.get(entry.name) ?? {}, choice.running),
+    nodeOf(entry, derived.get(entry.name) ?? {}, choice.running, placeIn(entry.name)),
   )
   found.push(...demoProblems(values, source))
   for (const node of nodes) {
     const schema = schemas.get(node.kind)
     const origin = (name: string) => (isOwn(node.kind, name) && source[name] ? originOf(name) : `derived from ${ENV_FILE}`)
-    if (schema) found.push(...checkEnv(schema, node.env, origin).problems)
+    if (schema && node.place.at !== 'address') found.push(...checkEnv(schema, node.env, origin).problems)
   }
   if (found.length > 0) throw new EnvError(found)
 
@@ -74,23 +78,25 @@ export async function describeSelfHosted(options: SourceOptions): Promise<StackD
 
 const withoutEmpty = (env: Environment): Environment => Object.fromEntries(Object.entries(env).filter(([, value]) => value))
 
-const nodeOf = (entry: CatalogueEntry, env: Environment, running: ReadonlySet<string>): NodeDescription => ({
+const nodeOf = (entry: CatalogueEntry, env: Environment, running: ReadonlySet<string>, place: Place): NodeDescription => ({
   name: entry.name,
   kind: entry.name,
   aliases: entry.aliases,
   env,
   needs: needsAmong(entry, running),
   health: entry.health,
-  place: { at: 'here' },
+  place,
 })
 
 function unknownServices(source: Environment, originOf: OriginOf): EnvProblem[] {
-  const { data: names = [] } = list.optional().safeParse(source['PLINTH_SERVICES'])
-  const unknown = names.filter((name) => !entryNamed(name))
-  if (unknown.length === 0) return []
-  const origin = originOf('PLINTH_SERVICES')
-  const expected = `expected names among ${CATALOGUE.map(({ name }) => name).join(', ')}, not ${unknown.join(', ')}`
-  return [{ name: 'PLINTH_SERVICES', expected, ...(origin === undefined ? {} : { origin }) }]
+  return ['PLINTH_SERVICES', 'PLINTH_PROCESSES'].flatMap((variable) => {
+    const { data: names = [] } = list.optional().safeParse(source[variable])
+    const unknown = names.filter((name) => !entryNamed(name) && !(variable === 'PLINTH_PROCESSES' && name === 'all'))
+    if (unknown.length === 0) return []
+    const origin = originOf(variable)
+    const expected = `expected names among ${CATALOGUE.map(({ name }) => name).join(', ')}, not ${unknown.join(', ')}`
+    return [{ name: variable, expected, ...(origin === undefined ? {} : { origin }) }]
+  })
 }
 
 /** What is wrong with the services' own variables, where nothing can be derived yet. */
