@@ -3,6 +3,9 @@ import type { Client } from 'pg'
 import { connectionUrl } from '../../pg/quote.ts'
 import type { DatabaseService } from '../../service/database.ts'
 import { defineService, type ServiceContext } from '../../service/definition.ts'
+import { startBackground } from './background/connection.ts'
+import { cronTask } from './background/cron.ts'
+import { netTask } from './background/net.ts'
 import { bootstrap } from './bootstrap/bootstrap.ts'
 import { makeSupabaseDatabase } from './bootstrap/supabase-database.ts'
 import { reachElsewhere } from './elsewhere.ts'
@@ -10,7 +13,7 @@ import { type DbEnv, dbEnv, isEmbedded } from './env.ts'
 import { checkPools } from './pools.ts'
 import { SUPERUSER } from './server/cluster.ts'
 import { startEmbedded } from './server/embedded.ts'
-import { removeCluster } from './server/place.ts'
+import { removeCluster, removeData } from './server/place.ts'
 import { DatabaseProblem } from './server/problem.ts'
 import { ensureRootKey, reconcileRootKey } from './server/root-key.ts'
 
@@ -54,6 +57,11 @@ async function startOwn(env: DbEnv, { log, signal }: ServiceContext): Promise<Da
     await server.stop()
     throw error
   }
+  const background = startBackground({
+    connect: () => server.connect(env.POSTGRES_DB, 'plinth db background'),
+    tasks: [netTask(log), cronTask({ connectAs: (user, database) => server.connectAs(user, database, 'pg_cron'), log })],
+    log,
+  })
   return {
     endpoints: [],
     fresh: server.fresh,
@@ -70,8 +78,11 @@ async function startOwn(env: DbEnv, { log, signal }: ServiceContext): Promise<Da
       if (reason !== undefined) throw new Error(reason)
       await answers(server.connect, env.POSTGRES_DB)
     },
-    stop: server.stop,
-    remove: () => removeCluster(env.PLINTH_STATE_DIR ?? server.place.dataDir),
+    async stop() {
+      await background.stop()
+      await server.stop()
+    },
+    remove: () => (env.PLINTH_STATE_DIR ? removeCluster(env.PLINTH_STATE_DIR) : removeData(server.place.dataDir)),
   }
 }
 

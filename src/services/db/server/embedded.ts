@@ -32,7 +32,9 @@ export interface EmbeddedServer {
   /** True when this start made the cluster. */
   readonly fresh: boolean
   /** A connection of the superuser through the private socket. */
-  connect(database: string): Promise<pg.Client>
+  connect(database: string, applicationName?: string): Promise<pg.Client>
+  /** The same as another role, which has the password of POSTGRES_PASSWORD. */
+  connectAs(user: string, database: string, applicationName: string): Promise<pg.Client>
   stop(): Promise<void>
 }
 
@@ -51,7 +53,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
     await options.furnish?.(place)
     const start = () => startPostmaster({ place, tree, listen: options.listen, port, log, signal })
     postmaster = await start()
-    if (!made && !(await passwordFits(place, port, password))) {
+    if (!made && !(await passwordFits(place, options))) {
       log.info('POSTGRES_PASSWORD has changed; the roles of the database get the new one')
       await postmaster.stop()
       await setSuperuserPassword(place, tree, SUPERUSER, await verifierOf(password))
@@ -70,7 +72,8 @@ function serving(options: EmbeddedOptions, place: ClusterPlace, postmaster: Post
     place,
     postmaster,
     fresh,
-    connect: (database) => connect(place, options.port, options.password, database),
+    connect: (database, applicationName) => connect(place, options, database, { applicationName }),
+    connectAs: (user, database, applicationName) => connect(place, options, database, { user, applicationName }),
     async stop() {
       await postmaster.stop()
       await lock.release()
@@ -78,14 +81,19 @@ function serving(options: EmbeddedOptions, place: ClusterPlace, postmaster: Post
   }
 }
 
-async function connect(place: ClusterPlace, port: number, password: string, database: string): Promise<pg.Client> {
+interface Login {
+  readonly user?: string
+  readonly applicationName?: string | undefined
+}
+
+async function connect(place: ClusterPlace, { port, password }: EmbeddedOptions, database: string, login: Login = {}): Promise<pg.Client> {
   const client = new pg.Client({
     host: place.runDir,
     port,
-    user: SUPERUSER,
+    user: login.user ?? SUPERUSER,
     password,
     database,
-    application_name: 'plinth db',
+    application_name: login.applicationName ?? 'plinth db',
     connectionTimeoutMillis: 10_000,
   })
   // A connection that breaks between two queries says so at the next one.
@@ -94,9 +102,9 @@ async function connect(place: ClusterPlace, port: number, password: string, data
   return client
 }
 
-async function passwordFits(place: ClusterPlace, port: number, password: string): Promise<boolean> {
+async function passwordFits(place: ClusterPlace, options: EmbeddedOptions): Promise<boolean> {
   try {
-    await (await connect(place, port, password, 'template1')).end()
+    await (await connect(place, options, 'template1')).end()
     return true
   } catch (error) {
     const code = (error as { code?: string }).code

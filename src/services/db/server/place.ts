@@ -133,12 +133,17 @@ export async function recordPlace(stateDir: string, dataDir: string): Promise<vo
 
 /** Deletes the cluster of a state folder, wherever it was recorded to lie. The server must have been stopped. */
 export async function removeCluster(stateDir: string): Promise<void> {
-  const dataDir = await clusterOf(stateDir)
+  await removeData(await clusterOf(stateDir))
+  await forget(stateDir)
+}
+
+/** Deletes one cluster that Plinth has made. */
+export async function removeData(dataDir: string): Promise<void> {
+  if (!(await exists(dataDir))) return
   const postmaster = Number((await readIfThere(join(dataDir, 'postmaster.pid')))?.split('\n')[0])
   if ((postmaster && (await worksIn(postmaster, dataDir))) || (await processesIn(dataDir)).length > 0) {
     throw new DatabaseProblem(`The database in ${dataDir} is running. Stop it before its data is removed.`)
   }
-  if (!(await exists(dataDir))) return forget(stateDir)
   if (!(await exists(join(dataDir, CLUSTER_MARK))) && !(await exists(join(dataDir, MAKING))) && (await readdir(dataDir)).length > 0) {
     throw new DatabaseProblem(`${dataDir} was not made by Plinth, so Plinth does not delete it.`)
   }
@@ -149,7 +154,6 @@ export async function removeCluster(stateDir: string): Promise<void> {
       if (!['ENOENT', 'EBUSY', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) throw error
     })
   }
-  await forget(stateDir)
 }
 
 async function forget(stateDir: string): Promise<void> {
