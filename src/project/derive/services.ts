@@ -65,7 +65,6 @@ export function gateway({ project, settings }: DeriveContext): Environment {
   const path = (given: string): string => (isAbsolute(given) ? given : join(project.supabaseDir, given))
   return {
     ...deriveGateway(settings, { declarativeConfig: LOCAL_ROUTES, portMaps: `${port}:${tls.enabled ? 8443 : 8000}` }),
-    KONG_PLUGINS: 'request-transformer,cors',
     ...(tls.enabled && tls.cert_path && tls.key_path ? { KONG_SSL_CERT: path(tls.cert_path), KONG_SSL_CERT_KEY: path(tls.key_path) } : {}),
   }
 }
