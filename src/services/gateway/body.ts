@@ -1,5 +1,6 @@
 // Bodies that a plugin looks into: read whole within a bound, taken apart as form or JSON, put together again.
 import type { IncomingMessage } from 'node:http'
+import { byteString, textOfBytes } from './bytes.ts'
 import type { Refusal } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import { QueryTable } from './query-table.ts'
@@ -7,7 +8,7 @@ import { QueryTable } from './query-table.ts'
 /** The longest body that a plugin reads; longer ones are refused, never cut. */
 export const MAX_READ_BYTES = 10 * 1024 * 1024
 
-/** The fields of a form or of a JSON object. */
+/** The fields of a form or of a JSON object; names and values as bytes. */
 export interface Fields {
   has(name: string): boolean
   /** The field as text, if it is one. */
@@ -31,13 +32,13 @@ export async function readFields(exchange: Exchange): Promise<ReadFields> {
     if (body === undefined) return { refusal: exchange.fail('tooLarge') }
     exchange.body = body
   }
-  const text = exchange.body.toString('utf8')
-  return { fields: kind === 'form' ? new QueryTable(text.replace(/\r?\n$/, '')).asFields() : jsonFields(text) }
+  if (kind === 'json') return { fields: jsonFields(exchange.body.toString('utf8')) }
+  return { fields: new QueryTable(exchange.body.toString('latin1').replace(/\r?\n$/, '')).asFields() }
 }
 
 /** Takes over fields that were changed as the body of the request. */
 export function changedBody(exchange: Exchange, fields: Fields): void {
-  exchange.body = Buffer.from(fields.toString())
+  exchange.body = Buffer.from(fields.toString(), 'latin1')
 }
 
 async function readBody(req: IncomingMessage): Promise<Buffer | undefined> {
@@ -67,11 +68,12 @@ function jsonFields(text: string): Fields | undefined {
     has: (name) => fields.has(name),
     text: (name) => {
       const found = fields.get(name)
-      return typeof found === 'string' ? found : undefined
+      return typeof found === 'string' ? byteString(found) : undefined
     },
-    set: (name, given) => void fields.set(name, given),
-    append: (name, given) => {
+    set: (name, given) => void fields.set(name, textOfBytes(given)),
+    append: (name, bytes) => {
       const found = fields.get(name)
+      const given = textOfBytes(bytes)
       fields.set(name, found === undefined ? [given] : Array.isArray(found) ? [...found, given] : [found, given])
     },
     remove: (name) => void fields.delete(name),
@@ -81,6 +83,6 @@ function jsonFields(text: string): Fields | undefined {
       fields.delete(from)
       fields.set(to, found)
     },
-    toString: () => JSON.stringify(Object.fromEntries(fields)),
+    toString: () => byteString(JSON.stringify(Object.fromEntries(fields))),
   }
 }

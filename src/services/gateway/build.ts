@@ -52,6 +52,7 @@ export function buildPlan({
       service: service?.service,
       pathRule: { base: service?.path ?? '/', strip: fields.strip_path, handling: fields.path_handling },
       preserveHost: fields.preserve_host,
+      requestBuffering: fields.request_buffering,
       http: fields.protocols.includes('http'),
       https: fields.protocols.includes('https'),
       httpsRedirectStatus: fields.https_redirect_status_code,

@@ -1,5 +1,6 @@
 // Who may call: consumers with their groups and credentials, looked up by digests so that no comparison tells how much of a key was right.
 import { createHash, timingSafeEqual } from 'node:crypto'
+import { byteString } from './bytes.ts'
 
 export interface Consumer {
   readonly id: string
@@ -26,14 +27,14 @@ export class Credentials {
   readonly #basic = new Map<string, BasicCredential>()
 
   addKey(key: string, credential: KeyCredential): void {
-    this.#keys.set(digest(key), credential)
+    this.#keys.set(digest(byteString(key)), credential)
   }
 
   addBasic(credential: BasicCredential): void {
     this.#basic.set(credential.username, credential)
   }
 
-  /** By the digest of what was sent: the time of the lookup says nothing about the keys there are. */
+  /** By the digest of the bytes that were sent: the time of the lookup says nothing about the keys there are. */
   byKey(key: string): KeyCredential | undefined {
     return this.#keys.get(digest(key))
   }
@@ -52,4 +53,5 @@ export function hashPassword(password: string, consumerId: string): string {
   return createHash('sha1').update(password).update(consumerId).digest('hex')
 }
 
-const digest = (key: string) => createHash('sha256').update(key).digest('base64')
+/** Of the bytes: a header line's characters are bytes already, the file's keys are made so. */
+const digest = (key: string) => createHash('sha256').update(key, 'latin1').digest('base64')

@@ -46,6 +46,12 @@ export class Exchange {
   /** The body instead of the client's, for plugins that read or change it. */
   body: Buffer | undefined
   readonly errorDefaultType: string
+  /** What a browser said, whatever plugins do to the headers. */
+  readonly origin: string | undefined
+  readonly asksToCall: boolean
+  /** What the client takes, for answers of our own. */
+  readonly asked: Asked
+  readonly debug: boolean
   #query: QueryTable | undefined
   #queryChanged = false
   /** Names that the client's Connection header lists: they end here, unless a plugin sets them anew. */
@@ -73,6 +79,10 @@ export class Exchange {
     this.errorDefaultType = given.errorDefaultType
     this.method = given.req.method ?? 'GET'
     this.connectionNamed = namedByConnection(given.headers)
+    this.origin = given.headers.get('origin')
+    this.asksToCall = this.origin !== undefined && given.headers.has('access-control-request-method')
+    this.asked = { accept: given.headers.get('accept'), contentType: given.headers.get('content-type') }
+    this.debug = given.headers.get('kong-debug') === '1'
   }
 
   get service(): Service | undefined {
@@ -111,10 +121,6 @@ export class Exchange {
   fail(name: ErrorName, headers: Refusal['headers'] = []): Refusal {
     const { status, message, maker } = errors[name]
     return refusal(status, message, maker, this.asked, headers, this.errorDefaultType)
-  }
-
-  get asked(): Asked {
-    return { accept: this.req.headers.accept, contentType: this.req.headers['content-type'] }
   }
 }
 

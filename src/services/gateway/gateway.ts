@@ -23,6 +23,7 @@ import { proxyOverNetwork } from './proxy/network.ts'
 import { type Overrides, type Place, placeOf } from './proxy/place.ts'
 import type { Pools } from './proxy/pools.ts'
 import { tunnel } from './proxy/websocket.ts'
+import { announcesBody, BodyError, readAhead, worthWaiting } from './read-ahead.ts'
 import { addOwnHeaders, addProxiedHeaders, dropHopByHop, type OwnHeaders, type ResponseHead } from './response-head.ts'
 import type { Found } from './router/router.ts'
 import { readTarget } from './target.ts'
@@ -91,6 +92,11 @@ export class Gateway {
 
   #answer(req: IncomingMessage, res: ServerResponse, upgrade: Upgrade | undefined, websocket = false): void {
     const received = performance.now()
+    // Behind an upgrade there is no body: what follows the head is another protocol.
+    if (upgrade && announcesBody(req)) {
+      this.#refuseUnrouted(req, res, upgrade, received, 'badRequest')
+      return
+    }
     const target = readTarget(req.method ?? 'GET', req.url ?? '', req.rawHeaders, req.httpVersion)
     if (typeof target === 'string') {
       this.#refuseUnrouted(req, res, upgrade, received, target)
@@ -166,6 +172,7 @@ export class Gateway {
     exchange.proxied = performance.now()
     if (place.at === 'here') this.#proxyHere(exchange, res, upgrade, tunnelled, place, path)
     else if (tunnelled) this.#openTunnel(exchange, res, upgrade, place, path)
+    else if (worthWaiting(exchange)) this.#proxyAfterBody(exchange, this.#attach(res, upgrade), place, path)
     else this.#proxyOverNetwork(exchange, this.#attach(res, upgrade), place, path)
   }
 
@@ -184,8 +191,29 @@ export class Gateway {
       return
     }
     this.#attach(res, upgrade)
-    hookHead(res, (status, headers) => this.#finishHead(exchange, status, headers))
-    handOver(endpoint, req, res, rewrite)
+    const unhook = hookHead(res, (status, headers) => this.#finishHead(exchange, status, headers))
+    try {
+      handOver(endpoint, req, res, rewrite)
+    } catch (error) {
+      unhook()
+      throw error
+    }
+  }
+
+  /** What is refused while it is read never reaches the service, and what was read whole can be sent twice. */
+  #proxyAfterBody(exchange: Exchange, res: ServerResponse, place: Extract<Place, { at: 'network' }>, path: string): void {
+    readAhead(exchange.req)
+      .then((body) => {
+        if (body) {
+          exchange.body = body
+          exchange.headers.set('Content-Length', String(body.length))
+        }
+        this.#proxyOverNetwork(exchange, res, place, path)
+      })
+      .catch((error: unknown) => {
+        if (error instanceof BodyError) return
+        this.#bug(exchange, res, undefined, error)
+      })
   }
 
   #proxyOverNetwork(exchange: Exchange, res: ServerResponse, first: Extract<Place, { at: 'network' }>, path: string): void {
@@ -265,7 +293,7 @@ export class Gateway {
     addOwnHeaders(head, this.#settings.own, exchange, performance.now())
     addDebugHeaders(exchange, head)
     runHeaders(exchange.route.chain, exchange, head)
-    write(res, head, answer.body, exchange.req)
+    write(res, head, answer.body)
   }
 
   #refuseUnrouted(req: IncomingMessage, res: ServerResponse, upgrade: Upgrade | undefined, received: number, name: ErrorName): void {
@@ -276,7 +304,7 @@ export class Gateway {
     addOwnHeaders(head, this.#settings.own, { received, proxied: undefined }, performance.now())
     // What is wrong with the request itself says nothing good about what follows on the connection.
     if (name !== 'noRoute') res.shouldKeepAlive = false
-    write(this.#attach(res, upgrade), head, answer.body, req)
+    write(this.#attach(res, upgrade), head, answer.body)
   }
 
   #bug(exchange: Exchange, res: ServerResponse, upgrade: Upgrade | undefined, error: unknown): void {
@@ -332,8 +360,8 @@ function ownHead(answer: Refusal): ResponseHead {
 }
 
 /** Ids and names for whoever debugs a file (request header `Kong-Debug: 1`). */
-function addDebugHeaders({ req, route, service }: Exchange, { headers }: ResponseHead): void {
-  if (req.headers['kong-debug'] !== '1') return
+function addDebugHeaders({ debug, route, service }: Exchange, { headers }: ResponseHead): void {
+  if (!debug) return
   headers.set('Kong-Route-Id', route.id)
   if (route.name !== undefined) headers.set('Kong-Route-Name', route.name)
   if (!service) return
@@ -341,7 +369,7 @@ function addDebugHeaders({ req, route, service }: Exchange, { headers }: Respons
   if (service.name !== undefined) headers.set('Kong-Service-Name', service.name)
 }
 
-function write(res: ServerResponse, head: ResponseHead, body: string, req: IncomingMessage): void {
+function write(res: ServerResponse, head: ResponseHead, body: string): void {
   res.writeHead(head.status, head.headers.toRaw())
-  res.end(req.method === 'HEAD' ? undefined : body)
+  res.end(body)
 }

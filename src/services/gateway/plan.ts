@@ -27,6 +27,8 @@ export interface Route {
   readonly service: Service | undefined
   readonly pathRule: PathRule
   readonly preserveHost: boolean
+  /** Small bodies are read whole before the service is contacted. */
+  readonly requestBuffering: boolean
   /** Schemes that the route serves; a plain request on an https route is told so. */
   readonly http: boolean
   readonly https: boolean

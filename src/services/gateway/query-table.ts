@@ -1,6 +1,7 @@
-// The parameters of one query string. What nobody changes is written back exactly as it came.
+// The parameters of one query string, as bytes. What nobody changes is written back exactly as it came.
 
 import type { Fields } from './body.ts'
+import { escapeComponent } from './bytes.ts'
 
 interface Parameter {
   readonly name: string
@@ -80,18 +81,13 @@ function parameterOf(raw: string): Parameter {
 }
 
 function written(name: string, value: string | undefined): Parameter {
-  const raw = value === undefined ? encodeURIComponent(name) : `${encodeURIComponent(name)}=${encodeURIComponent(value)}`
+  const raw = value === undefined ? escapeComponent(name) : `${escapeComponent(name)}=${escapeComponent(value)}`
   return { name, value, raw }
 }
 
-/** Percent signs and plus as in forms; what is no valid escape stays as it is. */
+/** Escapes and plus as in forms, to bytes; what is no valid escape stays as it is. */
 function decode(text: string): string {
   const spaced = text.includes('+') ? text.replaceAll('+', ' ') : text
   if (!spaced.includes('%')) return spaced
-  try {
-    return decodeURIComponent(spaced)
-  } catch {
-    // Not UTF-8: byte by byte, so that a key is compared with what was sent and nothing is lost.
-    return spaced.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
-  }
+  return spaced.replace(/%([0-9a-fA-F]{2})/g, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 }

@@ -12,6 +12,9 @@ const MAX_HEADERS = 100
 // What may stand in a Host header: a name, an address, a port. No slash, no blank, no two dots.
 const HOST = /^(?:\[[0-9a-fA-F:.]+\]|[^\s/\\@?#[\]<>"^`{|}\x00-\x20\x7f]+?)(?::\d{1,5})?$/
 
+// Services that read headers as variables take these for the ones that frame the message.
+const AMBIGUOUS = /^(?:transfer_encoding|content_length)$/i
+
 /** The parts of the target, or the name of the error that it is answered with. */
 export function readTarget(method: string, url: string, rawHeaders: readonly string[], httpVersion: string): Target | ErrorName {
   if (method === 'CONNECT' || method === 'TRACE') return 'notAllowed'
@@ -21,6 +24,7 @@ export function readTarget(method: string, url: string, rawHeaders: readonly str
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!
     if (name.length + rawHeaders[i + 1]!.length > MAX_HEADER_LINE_BYTES) return 'headersTooLarge'
+    if (AMBIGUOUS.test(name)) return 'badRequest'
     if (name.length !== 4 || name.toLowerCase() !== 'host') continue
     if (host !== undefined) return 'badRequest'
     host = rawHeaders[i + 1]!
@@ -34,9 +38,10 @@ export function readTarget(method: string, url: string, rawHeaders: readonly str
     host = absolute[1]!
     rest = absolute[2]!.startsWith('/') ? absolute[2]! : `/${absolute[2]!}`
   }
-  if (rest.includes('#')) return 'badRequest'
   const mark = rest.indexOf('?')
   const rawPath = mark < 0 ? rest : rest.slice(0, mark)
+  // A fragment belongs to the client; a NUL ends a path for some services and not for others.
+  if (rest.includes('#') || rawPath.includes('%00')) return 'badRequest'
   return { rawPath, path: normalisePath(rawPath), query: mark < 0 ? '' : escapeQuery(rest.slice(mark)), host: host ?? '' }
 }
 

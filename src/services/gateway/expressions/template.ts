@@ -1,4 +1,6 @@
 // Texts with `$(expression)` in them, as request-transformer's values are. Compiled once; a text without one is a constant.
+
+import { byteString } from '../bytes.ts'
 import { compileExpression, type Scopes } from './evaluate.ts'
 import { ExpressionError } from './lexer.ts'
 import { EvaluationError, luaType, type Value } from './value.ts'
@@ -11,7 +13,8 @@ export interface Template {
 }
 
 /** Throws ExpressionError with the text of the expression that is not understood. */
-export function compileTemplate(text: string): Template {
+export function compileTemplate(source: string): Template {
+  const text = byteString(source)
   const parts: (string | ((scopes: Scopes) => string))[] = []
   let at = 0
   for (;;) {
@@ -20,8 +23,8 @@ export function compileTemplate(text: string): Template {
     const close = closing(text, open + 2)
     if (close < 0) break
     if (open > at) parts.push(text.slice(at, open))
-    const source = text.slice(open + 2, close)
-    const evaluate = explain(source, () => compileExpression(source))
+    const inner = text.slice(open + 2, close)
+    const evaluate = explain(inner, () => compileExpression(inner))
     parts.push((scopes) => written(evaluate(scopes)))
     at = close + 1
   }

@@ -29,9 +29,8 @@ export const cors = definePlugin({
     const allowMethods = methods.join(',')
     return (exchange) => {
       if (exchange.method !== 'OPTIONS' || preflight_continue) return undefined
-      const asked = exchange.headers
-      if (!asked.get('origin') || !asked.get('access-control-request-method')) return undefined
-      const allowHeaders = headers?.join(',') ?? asked.get('access-control-request-headers')
+      if (!exchange.origin || !exchange.asksToCall) return undefined
+      const allowHeaders = headers?.join(',') ?? exchange.headers.get('access-control-request-headers')
       return {
         status: 200,
         body: '',
@@ -48,7 +47,7 @@ export const cors = definePlugin({
     const allowed = allowedOrigin(origins ?? [], credentials)
     const exposed = exposed_headers?.join(',')
     return (exchange, head) => {
-      const { value, varies } = allowed(exchange.req.headers.origin)
+      const { value, varies } = allowed(exchange.origin)
       if (varies) addVary(head)
       if (value === undefined) {
         head.headers.remove('access-control-allow-origin')
@@ -114,6 +113,6 @@ function addVary(head: ResponseHead): void {
   if (!head.headers.all('vary').some((line) => /(^|,)\s*(origin|\*)\s*(,|$)/i.test(line))) head.headers.append('Vary', 'Origin')
 }
 
-function isPreflight({ method, req }: Exchange): boolean {
-  return method === 'OPTIONS' && req.headers.origin !== undefined && req.headers['access-control-request-method'] !== undefined
+function isPreflight({ method, asksToCall }: Exchange): boolean {
+  return method === 'OPTIONS' && asksToCall
 }

@@ -8,10 +8,19 @@ import { ipRestriction } from './ip-restriction.ts'
 import { keyAuth } from './key-auth.ts'
 import { requestTermination } from './request-termination.ts'
 import { requestTransformer } from './request-transformer.ts'
+import { responseTransformer } from './response-transformer.ts'
 
 export const plugins: ReadonlyMap<string, Plugin> = new Map(
-  [acl, basicAuth, cors, ipRestriction, keyAuth, postFunction, preFunction, requestTermination, requestTransformer].map((plugin) => [
-    plugin.name,
-    plugin,
-  ]),
+  [
+    acl,
+    basicAuth,
+    cors,
+    ipRestriction,
+    keyAuth,
+    postFunction,
+    preFunction,
+    requestTermination,
+    requestTransformer,
+    responseTransformer,
+  ].map((plugin) => [plugin.name, plugin]),
 )

@@ -1,6 +1,7 @@
 // Changes method, path, headers, query and body of the request before the service sees it. Upstream: Kong's `request-transformer`.
 import { z } from 'zod'
 import { changedBody, type Fields, readFields } from '../body.ts'
+import { headerValue } from '../bytes.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Scopes } from '../expressions/evaluate.ts'
 import { ExpressionError } from '../expressions/lexer.ts'
@@ -104,7 +105,7 @@ function headerChanges({ remove, rename, replace, add, append }: Config): Change
   const removed = remove.headers.map((name) => name.toLowerCase())
   return (scopes) => {
     const [renamed, replaced, added, appended] = [rename.headers, replace.headers, add.headers, append.headers].map((list) =>
-      rendered(list, scopes).map(({ name, value }) => ({ name, key: name.toLowerCase(), value: value.trim() })),
+      rendered(list, scopes).map(({ name, value }) => ({ name, key: name.toLowerCase(), value: headerValue(value.trim()) })),
     ) as [HeaderEntry[], HeaderEntry[], HeaderEntry[], HeaderEntry[]]
     return (exchange) => {
       const { headers } = exchange
@@ -157,7 +158,7 @@ type Rendered = { readonly name: string; readonly value: string }
 
 function moveFormToQuery(exchange: Exchange): void {
   if (!exchange.headers.get('content-type')?.toLowerCase().startsWith('application/x-www-form-urlencoded')) return
-  const form = new QueryTable(exchange.body?.toString('utf8') ?? '')
+  const form = new QueryTable(exchange.body?.toString('latin1') ?? '')
   exchange.changeQuery((query) => query.appendAll(form))
   exchange.body = Buffer.alloc(0)
 }

@@ -7,8 +7,8 @@ type Finish = (status: number, headers: HeaderTable) => { status: number; header
 
 type GivenHeaders = OutgoingHttpHeaders | OutgoingHttpHeader[]
 
-/** From now on the head that anybody writes goes through `finish`, once. */
-export function hookHead(res: ServerResponse, finish: Finish): void {
+/** From now on the head that anybody writes goes through `finish`, once. Returns what takes the hook off. */
+export function hookHead(res: ServerResponse, finish: Finish): () => void {
   const writeHead = res.writeHead
   res.writeHead = function hooked(this: ServerResponse, status: number, reason?: string | GivenHeaders, headers?: GivenHeaders) {
     if (res.headersSent) return (writeHead as (...given: unknown[]) => ServerResponse).call(res, status, reason, headers)
@@ -24,6 +24,9 @@ export function hookHead(res: ServerResponse, finish: Finish): void {
     if (message !== undefined) res.statusMessage = message
     return res.writeHead(head.status, head.headers)
   } as ServerResponse['writeHead']
+  return () => {
+    res.writeHead = writeHead
+  }
 }
 
 function addGiven(table: HeaderTable, headers: GivenHeaders | undefined): void {

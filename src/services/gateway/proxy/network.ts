@@ -6,6 +6,7 @@ import type { ErrorName } from '../errors.ts'
 import type { Exchange } from '../exchange.ts'
 import { HeaderTable } from '../header-table.ts'
 import type { Service } from '../plan.ts'
+import { announcesBody } from '../read-ahead.ts'
 import { failureOf, SilenceError } from './failure.ts'
 
 /** Methods whose requests are not sent twice once anything was sent. */
@@ -177,10 +178,7 @@ class NetworkExchange implements Undici.DispatchHandler {
 
 /** Null when the request has none: its framing headers alone decide, as Node's parser has checked them. */
 function bodyOf({ req, body }: Exchange): Exchange['req'] | Buffer | null {
-  if (body !== undefined) return body
-  const length = req.headers['content-length']
-  if (req.headers['transfer-encoding'] === undefined && (length === undefined || length === '0')) return null
-  return req
+  return body ?? (announcesBody(req) ? req : null)
 }
 
 const hasNoBody = (status: number) => status === 204 || status === 304
