@@ -11,6 +11,7 @@ const { kinds, loadKind } = await dist('stack/kinds.js')
 const { commands } = await dist('cli/commands.js')
 const { globalFlags } = await dist('cli/command.js')
 const types = await dist('env/types.js')
+const { selfHostedEnv } = await dist('env/self-hosted.js')
 
 const HEAD = '<!-- Made by `node scripts/reference.mjs`. Change the tables in the code, not this page. -->\n'
 const cell = (text) => text.replaceAll('|', '\\|').replaceAll('\n', ' ')
@@ -81,39 +82,53 @@ function goDuration(ms) {
 }
 
 /** What the comments above the keys of the schemas say. */
-function remarks(kind) {
-  const found = new Map()
+function remarksOf(kind) {
   const folder = join(root, 'dist', 'services', kind)
-  for (const path of readdirSync(folder, { recursive: true })) {
-    if (!/(^|[/\\])env[^/\\]*([/\\][^/\\]*)?\.js$/.test(path)) continue
-    const source = readFileSync(join(folder, path), 'utf8')
+  const files = readdirSync(folder, { recursive: true }).filter((path) => /(^|[/\\])env[^/\\]*([/\\][^/\\]*)?\.js$/.test(path))
+  return remarksIn(files.map((path) => join(folder, path)))
+}
+function remarksIn(files) {
+  const found = new Map()
+  for (const file of files) {
+    const source = readFileSync(file, 'utf8')
     for (const [, comment, name] of source.matchAll(/\/\*\* ((?:(?!\*\/).)*) \*\/\s*\n\s*([A-Z][A-Z0-9_]*):/g)) found.set(name, comment)
   }
   return found
+}
+
+function variableTable(env, says) {
+  const rows = Object.entries(env.shape).map(([name, schema]) => {
+    const { inner, fallback, required } = unwrap(schema)
+    const value = required ? '**required**' : shown(fallback, inner)
+    return `| \`${name}\` | ${cell(expectation(inner))} | ${cell(value)} | ${cell(says.get(name) ?? '')} |`
+  })
+  return `| variable | value | default | |\n|---|---|---|---|\n${rows.join('\n')}\n`
 }
 
 async function environmentPage() {
   const sections = []
   for (const kind of Object.keys(kinds).sort()) {
     const { env } = await loadKind(kind)
-    const says = remarks(kind)
-    const rows = Object.entries(env.shape).map(([name, schema]) => {
-      const { inner, fallback, required } = unwrap(schema)
-      const value = required ? '**required**' : shown(fallback, inner)
-      return `| \`${name}\` | ${cell(expectation(inner))} | ${cell(value)} | ${cell(says.get(name) ?? '')} |`
-    })
-    sections.push(`## ${kind}\n\n| variable | value | default | |\n|---|---|---|---|\n${rows.join('\n')}\n`)
+    sections.push(`## ${kind}\n\n${variableTable(env, remarksOf(kind))}`)
   }
+  const own = variableTable(selfHostedEnv, remarksIn([join(root, 'dist', 'env', 'self-hosted.js')]))
   return `${HEAD}
-# Variables of the services
+# Variables
 
-Each service reads the variables of its upstream image, by upstream's names; the few that Plinth adds begin with \`PLINTH_\`. In a stack they
-are derived from \`.env\`
-or \`supabase/config.toml\`, and one that you set yourself wins over what is derived. \`plinth serve SERVICE\` reads them from the
-process environment.
+A self-hosted stack reads its \`.env\`; a local project reads \`supabase/config.toml\`. What each service needs is derived from them. A
+service's own variable (\`GOTRUE_*\`, \`PGRST_*\`, \`MP_*\`, ...) that you set in \`.env\` or in the environment wins over what is derived.
+\`plinth serve SERVICE\` reads the service's variables from the process environment and nothing else.
 
 Any variable \`X\` can be given as \`X_FILE\` instead: the path of a file that holds the value, as Docker secrets are mounted. An empty
-variable counts as one that is not set. Every wrong or missing variable of a service is named in one message before anything starts.
+variable counts as one that is not set. Every wrong or missing variable is named in one message before anything starts.
+
+## The .env of a self-hosted stack
+
+Names and defaults are those of upstream's compose file; the ones that begin with \`PLINTH_\` are Plinth's. Those without a default that
+are needed are made by the first start.
+
+${own.replaceAll('**required**', 'made')}
+# Variables of each service
 
 ${sections.join('\n')}`
 }
