@@ -63,13 +63,6 @@ const TABLES: readonly { title: string; rows: readonly (readonly [label: string,
     ],
   },
   {
-    title: '🔑 Legacy Keys',
-    rows: [
-      ['anon', 'ANON_KEY'],
-      ['service_role', 'SERVICE_ROLE_KEY'],
-    ],
-  },
-  {
     title: '📦 Storage (S3)',
     rows: [
       ['URL', 'STORAGE_S3_URL'],
