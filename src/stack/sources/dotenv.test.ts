@@ -306,7 +306,7 @@ describe('which services', () => {
     expect(node(stack, 'rest').env['PGRST_DB_URI']).toMatch(/@db\.example\.com:15432\/postgres\?sslmode=require/)
   })
   test('a process of its own, and one elsewhere, also for a service that this version does not have', async () => {
-    withPorts('PLINTH_PROCESSES=rest\nSTORAGE_URL=http://10.0.0.5:5000\nMAIL_URL=http://10.0.0.6:8025\n')
+    withPorts('PLINTH_PROCESSES=rest\nPLINTH_STORAGE_URL=http://10.0.0.5:5000\nPLINTH_MAIL_URL=http://10.0.0.6:8025\n')
     const stack = await describeStack({ env: { REST_URL: 'http://127.0.0.1:54321/rest/v1' } })
     expect(Object.fromEntries(stack.nodes.map(({ name, place }) => [name, place]))).toEqual({
       db: { at: 'here' },

@@ -35,8 +35,7 @@ export async function describeSelfHosted(options: SourceOptions): Promise<StackD
   const found: EnvProblem[] = [...problems, ...unknownServices(source, originOf)]
   if (values === undefined) throw new EnvError([...found, ...ownProblems(source, schemas, originOf)])
 
-  // `status -o env` prints a REST_URL too, and shells keep it: an address elsewhere counts only where the file gives it.
-  const placeIn = (name: string) => placeOf(name, { ...file.values, PLINTH_PROCESSES: values.PLINTH_PROCESSES?.join(',') })
+  const placeIn = (name: string) => placeOf(name, source)
   const choice = chooseServices(values, options, (name) => placeIn(name).at === 'address')
   const stateDir = stateDirOf(workDir)
   const stack: SelfHosted = {

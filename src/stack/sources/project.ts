@@ -19,6 +19,7 @@ import {
   type PublishedPort,
   type StatusValue,
 } from '../description.ts'
+import { placeOf } from '../placement.ts'
 import { freePort } from '../ports.ts'
 import { stateDirOf } from '../state-dir.ts'
 import type { DescribeStack, SourceOptions } from './source.ts'
@@ -119,7 +120,7 @@ function nodeOf(entry: CatalogueEntry, context: DeriveContext, names: ReadonlySe
     env: { ...LOCAL_SERVICES[name]!.variables(context), ...ownVariables(context.project.env) },
     needs: needsAmong(entry, names),
     health: name === 'db' ? databaseHealth(context.project.config.db.health_timeout) : entry.health,
-    place: { at: 'here' },
+    place: placeOf(name, context.project.env),
   }
 }
 
