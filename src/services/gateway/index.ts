@@ -12,7 +12,7 @@ import type { Overrides } from './proxy/place.ts'
 import { Pools } from './proxy/pools.ts'
 import { ownHeaders } from './response-head.ts'
 import { statusHandler } from './status.ts'
-import { tlsMaterial } from './tls.ts'
+import { tlsMaterial } from './tls/material.ts'
 
 const HTTP = 8000
 const HTTPS = 8443
@@ -65,12 +65,8 @@ export const gateway = defineService({
       // A plan is in force from the start on, and stays so.
       health: async () => {},
       async reload() {
-        try {
-          ;({ plan, hash, unset } = await readPlan(env))
-        } catch (error) {
-          ctx.log.error({ reason: (error as Error).message }, 'the new configuration is not used, the old one stays in force')
-          throw error
-        }
+        // A file with a mistake rejects here, and the plan in force stays.
+        ;({ plan, hash, unset } = await readPlan(env))
         door.use(plan)
         tell('configuration loaded anew')
       },
