@@ -142,7 +142,7 @@ function flagRows(flags) {
       const value = flag.kind === 'boolean' ? '' : ` ${flag.value ?? 'VALUE'}`
       const names = `${flag.short ? `\`-${flag.short}\`, ` : ''}\`--${flag.name}${value}\``
       const choice = flag.oneOf ? ` (${flag.oneOf.join(', ')})` : ''
-      const fallback = flag.default === undefined || flag.default === false ? '' : ` Default: \`${flag.default}\`.`
+      const fallback = flag.default === undefined || flag.default === false ? '' : `; default \`${flag.default}\``
       return `| ${names} | ${cell(`${flag.help}${choice}${fallback}`)} |`
     })
     .join('\n')
@@ -150,7 +150,12 @@ function flagRows(flags) {
 
 async function commandsPage() {
   const sections = []
+  const hosted = []
   for (const entry of commands) {
+    if (/hosted projects only/.test(entry.summary)) {
+      hosted.push(`\`${entry.name}\``)
+      continue
+    }
     const command = await entry.load()
     const own = flagRows(command.flags ?? [])
     const usage = `plinth ${command.name}${command.args ? ` ${command.args}` : ''}`
@@ -163,6 +168,10 @@ async function commandsPage() {
 the command did what it was asked to.
 
 ${sections.join('\n')}
+## Not part of Plinth
+
+These commands of the Supabase CLI work on hosted projects only. Plinth knows their names and says so: ${hosted.join(', ')}.
+
 ## Flags of every command
 
 | flag | |
