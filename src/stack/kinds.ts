@@ -2,6 +2,7 @@
 import type { ServiceDefinition } from '../service/definition.ts'
 
 export const kinds: Readonly<Record<string, () => Promise<ServiceDefinition>>> = {
+  auth: async () => (await import('../services/auth/index.ts')).auth,
   gateway: async () => (await import('../services/gateway/index.ts')).gateway,
   db: async () => (await import('../services/db/index.ts')).db,
   mail: async () => (await import('../services/mail/index.ts')).mail,

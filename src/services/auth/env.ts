@@ -1,0 +1,308 @@
+// The variables of upstream's image that this service reads, by upstream's names. Where upstream also knows a plain name
+// (`PORT`, `DATABASE_URL`), both are here.
+import { z } from 'zod'
+import { bool, count, duration, integer, json, list, number, oneOf, parseDuration, port, secret, text, url } from '../../env/types.ts'
+
+/** `NAME_<X>_SUFFIX` for each X, keys typed. */
+function family<const P extends string, const N extends string, const S extends string, T extends z.ZodType>(
+  prefix: P,
+  names: readonly N[],
+  suffix: S,
+  type: T,
+): { [K in `${P}${N}${S}`]: T } {
+  return Object.fromEntries(names.map((name) => [`${prefix}${name}${suffix}`, type])) as { [K in `${P}${N}${S}`]: T }
+}
+
+export const PROVIDERS = [
+  'APPLE',
+  'AZURE',
+  'BITBUCKET',
+  'DISCORD',
+  'FACEBOOK',
+  'SNAPCHAT',
+  'FIGMA',
+  'FLY',
+  'GITHUB',
+  'GITLAB',
+  'GOOGLE',
+  'KEYCLOAK',
+  'KAKAO',
+  'LINKEDIN',
+  'LINKEDIN_OIDC',
+  'NOTION',
+  'SPOTIFY',
+  'SLACK',
+  'SLACK_OIDC',
+  'WORKOS',
+  'TWITCH',
+  'TWITTER',
+  'ZOOM',
+  'X',
+  'VERCEL_MARKETPLACE',
+] as const
+
+export const HOOKS = [
+  'CUSTOM_ACCESS_TOKEN',
+  'SEND_EMAIL',
+  'SEND_SMS',
+  'MFA_VERIFICATION_ATTEMPT',
+  'PASSWORD_VERIFICATION_ATTEMPT',
+  'BEFORE_USER_CREATED',
+  'AFTER_USER_CREATED',
+] as const
+
+export const NOTIFICATIONS = [
+  'PASSWORD_CHANGED',
+  'EMAIL_CHANGED',
+  'PHONE_CHANGED',
+  'IDENTITY_LINKED',
+  'IDENTITY_UNLINKED',
+  'MFA_FACTOR_ENROLLED',
+  'MFA_FACTOR_UNENROLLED',
+] as const
+
+export const TEMPLATES = [
+  'CONFIRMATION',
+  'INVITE',
+  'RECOVERY',
+  'MAGIC_LINK',
+  'EMAIL_CHANGE',
+  'REAUTHENTICATION',
+  'PASSWORD_CHANGED_NOTIFICATION',
+  'EMAIL_CHANGED_NOTIFICATION',
+  'PHONE_CHANGED_NOTIFICATION',
+  'IDENTITY_LINKED_NOTIFICATION',
+  'IDENTITY_UNLINKED_NOTIFICATION',
+  'MFA_FACTOR_ENROLLED_NOTIFICATION',
+  'MFA_FACTOR_UNENROLLED_NOTIFICATION',
+] as const
+
+export type HookName = (typeof HOOKS)[number]
+export type TemplateName = (typeof TEMPLATES)[number]
+export type NotificationName = (typeof NOTIFICATIONS)[number]
+
+/** How many of something: `30` per hour in fixed windows, or `30/1m`: a bucket of 30 refilled by one a minute. */
+export interface Rate {
+  readonly events: number
+  readonly overMs: number
+  readonly kind: 'window' | 'bucket'
+}
+
+const rate = z.string().transform((value, ctx): Rate => {
+  const [events, over] = value.split('/', 2)
+  const overMs = over === undefined ? 3_600_000 : parseDuration(over.trim())
+  if (!/^\d+(\.\d+)?$/.test((events ?? '').trim()) || overMs === undefined) {
+    ctx.addIssue({ code: 'custom', message: 'a number per hour, or NUMBER/DURATION such as 30/1m' })
+    return z.NEVER
+  }
+  return { events: Number(events), overMs, kind: over === undefined ? 'window' : 'bucket' }
+})
+const hourly = (events: number): Rate => ({ events, overMs: 3_600_000, kind: 'window' })
+
+/** `k:v,k:v` with the plus and blanks of phone numbers removed. */
+const testOtps = z.string().transform((value, ctx): ReadonlyMap<string, string> => {
+  const pairs = value
+    .split(',')
+    .map((pair) => pair.trim())
+    .filter((pair) => pair !== '')
+    .map((pair) => pair.split(':').map((part) => part.trim()))
+  if (pairs.some((pair) => pair.length !== 2 || !pair[0] || !pair[1])) {
+    ctx.addIssue({ code: 'custom', message: 'phone:code pairs, comma separated' })
+    return z.NEVER
+  }
+  return new Map(pairs.map(([phone, code]) => [phone!.replace(/^\+/, '').replaceAll(' ', ''), code!]))
+})
+
+const map = z.string().transform((value, ctx): Readonly<Record<string, string>> => {
+  const pairs = value
+    .split(',')
+    .map((pair) => pair.trim())
+    .filter((pair) => pair !== '')
+  if (pairs.some((pair) => !pair.includes(':'))) {
+    ctx.addIssue({ code: 'custom', message: 'key:value pairs, comma separated' })
+    return z.NEVER
+  }
+  return Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf(':')), pair.slice(pair.indexOf(':') + 1)]))
+})
+
+const time = z.string().transform((value, ctx) => {
+  const at = Date.parse(value)
+  if (Number.isNaN(at)) {
+    ctx.addIssue({ code: 'custom', message: 'a time in RFC 3339' })
+    return z.NEVER
+  }
+  return at
+})
+
+/** Character sets separated by `:`; `\:` is a colon. */
+const characterSets = z.string().transform((value): readonly string[] =>
+  value
+    .split(/(?<!\\):/)
+    .map((set) => set.replaceAll('\\:', ':'))
+    .filter((set) => set !== ''),
+)
+
+const smtpHeaders = json.pipe(z.record(z.string(), z.array(z.string()), { error: () => 'JSON of the form {"Header": ["value"]}' }))
+const otpLength = count.default(6).transform((length) => (length < 6 || length > 10 ? 6 : length))
+const MINUTE = 60_000
+/** Upstream takes zero for "not set". */
+const orWhenZero = (fallback: number) => duration.default(fallback).transform((value) => value || fallback)
+const atLeast = (minimum: number) => duration.default(minimum).transform((value) => Math.max(value, minimum))
+
+export const authEnv = z
+  .object({
+    GOTRUE_API_HOST: text.default(''),
+    GOTRUE_API_PORT: port.optional(),
+    PORT: port.optional(),
+    API_EXTERNAL_URL: url,
+    GOTRUE_API_REQUEST_ID_HEADER: text.optional(),
+    REQUEST_ID_HEADER: text.optional(),
+    GOTRUE_API_MAX_REQUEST_DURATION: duration.default(10_000),
+    GOTRUE_DB_DRIVER: text.default('postgres'),
+    GOTRUE_DB_DATABASE_URL: secret.optional(),
+    DATABASE_URL: secret.optional(),
+    GOTRUE_DB_MAX_POOL_SIZE: count.default(0),
+    GOTRUE_DB_CLEANUP_ENABLED: bool.default(false),
+
+    GOTRUE_SITE_URL: url,
+    GOTRUE_URI_ALLOW_LIST: list.default([]),
+    GOTRUE_DISABLE_SIGNUP: bool.default(false),
+    GOTRUE_CORS_ALLOWED_HEADERS: list.default([]),
+    GOTRUE_LOG_LEVEL: text.default('info'),
+    GOTRUE_AUDIT_LOG_DISABLE_POSTGRES: bool.default(false),
+
+    GOTRUE_JWT_SECRET: secret,
+    GOTRUE_JWT_KEYS: secret.optional(),
+    GOTRUE_JWT_KEY_ID: text.optional(),
+    GOTRUE_JWT_VALID_METHODS: list.optional(),
+    GOTRUE_JWT_VALIDMETHODS: list.optional(),
+    GOTRUE_JWT_EXP: count.default(3600).transform((seconds) => seconds || 3600),
+    GOTRUE_JWT_AUD: text.default(''),
+    GOTRUE_JWT_ADMIN_ROLES: list.default(['service_role', 'supabase_admin']),
+    GOTRUE_JWT_ADMIN_GROUP_NAME: text.default('admin'),
+    GOTRUE_JWT_DEFAULT_GROUP_NAME: text.default(''),
+    GOTRUE_JWT_ISSUER: text.default(''),
+
+    GOTRUE_EXTERNAL_EMAIL_ENABLED: bool.default(true),
+    GOTRUE_EXTERNAL_EMAIL_AUTHORIZED_ADDRESSES: list.default([]),
+    GOTRUE_EXTERNAL_EMAIL_MAGIC_LINK_ENABLED: bool.default(true),
+    GOTRUE_EXTERNAL_PHONE_ENABLED: bool.default(false),
+    GOTRUE_EXTERNAL_ANONYMOUS_USERS_ENABLED: bool.default(false),
+    GOTRUE_EXTERNAL_FLOW_STATE_EXPIRY_DURATION: atLeast(300_000),
+    GOTRUE_EXTERNAL_WEB3_SOLANA_ENABLED: bool.default(false),
+    GOTRUE_EXTERNAL_WEB3_ETHEREUM_ENABLED: bool.default(false),
+    ...family('GOTRUE_EXTERNAL_', PROVIDERS, '_ENABLED', bool.default(false)),
+    GOTRUE_SAML_ENABLED: bool.default(false),
+    GOTRUE_SAML_PRIVATE_KEY_NEXT: secret.optional(),
+    GOTRUE_PASSKEY_ENABLED: bool.default(false),
+    GOTRUE_OAUTH_SERVER_ENABLED: bool.default(false),
+    GOTRUE_OAUTH_SERVER_ALLOW_DYNAMIC_REGISTRATION: bool.default(false),
+    GOTRUE_CUSTOM_OAUTH_ENABLED: bool.default(true),
+
+    GOTRUE_SMTP_HOST: text.default(''),
+    GOTRUE_SMTP_PORT: port.default(587),
+    GOTRUE_SMTP_USER: text.default(''),
+    GOTRUE_SMTP_PASS: secret.default(''),
+    GOTRUE_SMTP_ADMIN_EMAIL: text.default(''),
+    GOTRUE_SMTP_SENDER_NAME: text.default(''),
+    GOTRUE_SMTP_MAX_FREQUENCY: orWhenZero(MINUTE),
+    GOTRUE_SMTP_HEADERS: smtpHeaders.default({}),
+    GOTRUE_MAILER_AUTOCONFIRM: bool.default(false),
+    GOTRUE_MAILER_ALLOW_UNVERIFIED_EMAIL_SIGN_INS: bool.default(false),
+    GOTRUE_MAILER_SECURE_EMAIL_CHANGE_ENABLED: bool.default(true),
+    GOTRUE_MAILER_OTP_EXP: count.default(86_400).transform((seconds) => seconds || 86_400),
+    GOTRUE_MAILER_OTP_LENGTH: otpLength,
+    GOTRUE_MAILER_EXTERNAL_HOSTS: list.default([]),
+    GOTRUE_MAILER_EMAIL_BACKGROUND_SENDING: bool.default(false),
+    ...family('GOTRUE_MAILER_URLPATHS_', ['INVITE', 'CONFIRMATION', 'RECOVERY', 'EMAIL_CHANGE'], '', text.default('/verify')),
+    ...family('GOTRUE_MAILER_SUBJECTS_', TEMPLATES, '', text.optional()),
+    ...family('GOTRUE_MAILER_TEMPLATES_', TEMPLATES, '', text.optional()),
+    ...family('GOTRUE_MAILER_NOTIFICATIONS_', NOTIFICATIONS, '_ENABLED', bool.default(false)),
+    GOTRUE_MAILER_TEMPLATE_MAX_SIZE: count.default(1_000_000),
+    GOTRUE_MAILER_TEMPLATE_MAX_AGE: duration.default(10 * MINUTE),
+    GOTRUE_MAILER_TEMPLATE_RETRY_INTERVAL: duration.default(10_000),
+
+    GOTRUE_SMS_AUTOCONFIRM: bool.default(false),
+    GOTRUE_SMS_MAX_FREQUENCY: orWhenZero(MINUTE),
+    GOTRUE_SMS_OTP_EXP: count.default(60).transform((seconds) => seconds || 60),
+    GOTRUE_SMS_OTP_LENGTH: otpLength,
+    GOTRUE_SMS_PROVIDER: text.default(''),
+    GOTRUE_SMS_TEMPLATE: text.default('Your code is {{ .Code }}'),
+    GOTRUE_SMS_TEST_OTP: testOtps.default(new Map()),
+    GOTRUE_SMS_TEST_OTP_VALID_UNTIL: time.optional(),
+
+    GOTRUE_PASSWORD_MIN_LENGTH: count.default(6).transform((length) => Math.max(length, 6)),
+    GOTRUE_PASSWORD_REQUIRED_CHARACTERS: characterSets.default([]),
+    GOTRUE_PASSWORD_HIBP_ENABLED: bool.default(false),
+    GOTRUE_PASSWORD_HIBP_FAIL_CLOSED: bool.default(false),
+    GOTRUE_PASSWORD_HIBP_USER_AGENT: text.default('https://github.com/supabase/gotrue'),
+
+    GOTRUE_SECURITY_REFRESH_TOKEN_ROTATION_ENABLED: bool.default(true),
+    GOTRUE_SECURITY_REFRESH_TOKEN_REUSE_INTERVAL: count.default(0),
+    GOTRUE_SECURITY_REFRESH_TOKEN_ALLOW_REUSE: bool.default(false),
+    GOTRUE_SECURITY_REFRESH_TOKEN_ALGORITHM_VERSION: count.default(0),
+    GOTRUE_SECURITY_REFRESH_TOKEN_UPGRADE_PERCENTAGE: count.default(0),
+    GOTRUE_SECURITY_UPDATE_PASSWORD_REQUIRE_REAUTHENTICATION: bool.default(false),
+    GOTRUE_SECURITY_UPDATE_PASSWORD_REQUIRE_CURRENT_PASSWORD: bool.default(false),
+    GOTRUE_SECURITY_MANUAL_LINKING_ENABLED: bool.default(false),
+    GOTRUE_SECURITY_CAPTCHA_ENABLED: bool.default(false),
+    GOTRUE_SECURITY_CAPTCHA_PROVIDER: oneOf('hcaptcha', 'turnstile').default('hcaptcha'),
+    GOTRUE_SECURITY_CAPTCHA_SECRET: secret.optional(),
+    GOTRUE_SECURITY_CAPTCHA_TIMEOUT: duration.default(10_000),
+    GOTRUE_SECURITY_SB_FORWARDED_FOR_ENABLED: bool.default(false),
+    GOTRUE_SECURITY_DB_ENCRYPTION_ENCRYPT: bool.default(false),
+    GOTRUE_SECURITY_DB_ENCRYPTION_ENCRYPTION_KEY_ID: text.default(''),
+    GOTRUE_SECURITY_DB_ENCRYPTION_ENCRYPTION_KEY: secret.default(''),
+    GOTRUE_SECURITY_DB_ENCRYPTION_DECRYPTION_KEYS: map.default({}),
+
+    GOTRUE_SESSIONS_TIMEBOX: duration.optional(),
+    GOTRUE_SESSIONS_INACTIVITY_TIMEOUT: duration.optional(),
+    GOTRUE_SESSIONS_ALLOW_LOW_AAL: duration.optional(),
+    GOTRUE_SESSIONS_SINGLE_PER_USER: bool.default(false),
+    GOTRUE_SESSIONS_TAGS: list.default([]),
+
+    GOTRUE_MFA_CHALLENGE_EXPIRY_DURATION: number.default(300).transform((seconds) => Math.max(seconds, 300)),
+    GOTRUE_MFA_FACTOR_EXPIRY_DURATION: atLeast(300_000),
+    GOTRUE_MFA_MAX_ENROLLED_FACTORS: count.default(10),
+    GOTRUE_MFA_MAX_VERIFIED_FACTORS: count.default(10),
+    GOTRUE_MFA_TOTP_ENROLL_ENABLED: bool.default(true),
+    GOTRUE_MFA_TOTP_VERIFY_ENABLED: bool.default(true),
+    GOTRUE_MFA_PHONE_ENROLL_ENABLED: bool.default(false),
+    GOTRUE_MFA_PHONE_VERIFY_ENABLED: bool.default(false),
+    GOTRUE_MFA_PHONE_OTP_LENGTH: otpLength,
+    GOTRUE_MFA_PHONE_TEMPLATE: text.default('Your code is {{ .Code }}'),
+    GOTRUE_MFA_PHONE_MAX_FREQUENCY: orWhenZero(MINUTE),
+    GOTRUE_MFA_WEB_AUTHN_ENROLL_ENABLED: bool.default(false),
+    GOTRUE_MFA_WEB_AUTHN_VERIFY_ENABLED: bool.default(false),
+
+    GOTRUE_RATE_LIMIT_HEADER: text.default(''),
+    GOTRUE_RATE_LIMIT_TOKEN_REFRESH: number.default(150),
+    GOTRUE_RATE_LIMIT_VERIFY: number.default(30),
+    GOTRUE_RATE_LIMIT_OTP: number.default(30),
+    GOTRUE_RATE_LIMIT_ANONYMOUS_USERS: number.default(30),
+    GOTRUE_RATE_LIMIT_SSO: number.default(30),
+    GOTRUE_RATE_LIMIT_WEB3: number.default(30),
+    GOTRUE_MFA_RATE_LIMIT_CHALLENGE_AND_VERIFY: number.default(15),
+    GOTRUE_RATE_LIMIT_EMAIL_SENT: rate.default(hourly(30)),
+    GOTRUE_RATE_LIMIT_SMS_SENT: rate.default(hourly(30)),
+
+    ...family('GOTRUE_HOOK_', HOOKS, '_ENABLED', bool.default(false)),
+    ...family('GOTRUE_HOOK_', HOOKS, '_URI', secret.default('')),
+    ...family('GOTRUE_HOOK_', HOOKS, '_SECRETS', secret.default('')),
+
+    GOTRUE_EXPERIMENTAL_CURSOR_PAGINATION_ENABLED: bool.default(false),
+    /** Not upstream's: how many password hashes may wait before further ones are refused. */
+    PLINTH_AUTH_HASH_QUEUE: integer.default(1_000),
+  })
+  .superRefine((env, ctx) => {
+    const issue = (path: string, message: string) => ctx.addIssue({ code: 'custom', path: [path], message })
+    if (!env.GOTRUE_DB_DATABASE_URL && !env.DATABASE_URL) issue('GOTRUE_DB_DATABASE_URL', 'a connection string (or DATABASE_URL)')
+    if (env.GOTRUE_MAILER_AUTOCONFIRM && env.GOTRUE_MAILER_ALLOW_UNVERIFIED_EMAIL_SIGN_INS)
+      issue('GOTRUE_MAILER_ALLOW_UNVERIFIED_EMAIL_SIGN_INS', 'false while GOTRUE_MAILER_AUTOCONFIRM is true')
+    if (env.GOTRUE_SECURITY_CAPTCHA_ENABLED && !env.GOTRUE_SECURITY_CAPTCHA_SECRET)
+      issue('GOTRUE_SECURITY_CAPTCHA_SECRET', 'the secret of the captcha provider')
+  })
+export type AuthEnv = z.output<typeof authEnv>
+
+// Upstream's default outside of its image is 8081; the image and the compose file use 9999.
+export const DEFAULT_PORT = 9999

@@ -1,0 +1,70 @@
+// Auth: accounts, sessions and tokens on the tables of schema `auth`, a stand-in for GoTrue.
+import { openPool } from '../../pg/pool.ts'
+import { defineService } from '../../service/definition.ts'
+import { buildApp } from './app.ts'
+import { authEnv, DEFAULT_PORT } from './env.ts'
+import { Hooks } from './hooks/hooks.ts'
+import { Limits } from './limits/limits.ts'
+import { Mailer } from './mail/mailer.ts'
+import { authMigrations } from './migrations/index.ts'
+import { PasswordHasher } from './passwords/hash.ts'
+import { redirectRules } from './request/redirect-target.ts'
+import { routes } from './routes/index.ts'
+import type { AuthState } from './state.ts'
+import { tokenKeys } from './tokens/keys.ts'
+
+/** Connections where GOTRUE_DB_MAX_POOL_SIZE does not say how many. */
+const DEFAULT_POOL = 10
+
+export const auth = defineService({
+  name: 'auth',
+  env: authEnv,
+  needs: { db: 'healthy' },
+  listen: (env) => [
+    { endpoint: DEFAULT_PORT, host: env.GOTRUE_API_HOST || '0.0.0.0', port: env.GOTRUE_API_PORT ?? env.PORT ?? DEFAULT_PORT },
+  ],
+  async start(env, ctx) {
+    const pool = openPool({
+      connectionString: (env.GOTRUE_DB_DATABASE_URL ?? env.DATABASE_URL)!,
+      max: env.GOTRUE_DB_MAX_POOL_SIZE || DEFAULT_POOL,
+      applicationName: 'plinth auth',
+      log: ctx.log,
+    })
+    const mailer = new Mailer(env, ctx.log)
+    try {
+      const state: AuthState = {
+        env,
+        log: ctx.log,
+        pool,
+        keys: tokenKeys(env),
+        redirects: redirectRules(env.GOTRUE_SITE_URL, env.GOTRUE_URI_ALLOW_LIST),
+        limits: new Limits(env),
+        hooks: new Hooks(env, pool),
+        mailer,
+        passwords: new PasswordHasher(env.PLINTH_AUTH_HASH_QUEUE),
+      }
+      const client = await pool.connect()
+      try {
+        await authMigrations.migrate(client)
+      } finally {
+        client.release()
+      }
+      const app = await buildApp(state, routes)
+      return {
+        endpoints: [{ port: DEFAULT_PORT, handle: app.routing }],
+        health: async () => {
+          await pool.query('select 1')
+        },
+        stop: async () => {
+          await app.close()
+          mailer.stop()
+          await pool.end()
+        },
+      }
+    } catch (error) {
+      mailer.stop()
+      await pool.end()
+      throw error
+    }
+  },
+})

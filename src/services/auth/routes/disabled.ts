@@ -1,0 +1,37 @@
+// Features that are off: their routes answer that, in upstream's words.
+import { type AuthError, errors } from '../errors.ts'
+import { publicRoute, type Route } from '../route.ts'
+
+const off = (method: Route['method'], path: string, error: () => AuthError): Route =>
+  publicRoute({
+    method,
+    path,
+    handle: async () => {
+      throw error()
+    },
+  })
+
+const oauth = () => errors.featureDisabled('OAuth server is disabled')
+const saml = () => errors.samlDisabled()
+const passkeys = () => errors.passkeysDisabled()
+
+export const disabledRoutes: readonly Route[] = [
+  off('POST', '/sso', saml),
+  off('GET', '/sso/saml/metadata', saml),
+  off('POST', '/sso/saml/acs', saml),
+  off('POST', '/passkeys/registration/options', passkeys),
+  off('POST', '/passkeys/registration/verify', passkeys),
+  off('POST', '/passkeys/authentication/options', passkeys),
+  off('POST', '/passkeys/authentication/verify', passkeys),
+  off('GET', '/passkeys', passkeys),
+  off('PATCH', '/passkeys/:passkey_id', passkeys),
+  off('DELETE', '/passkeys/:passkey_id', passkeys),
+  off('GET', '/oauth/authorize', oauth),
+  off('POST', '/oauth/token', oauth),
+  off('GET', '/oauth/userinfo', oauth),
+  off('POST', '/oauth/clients/register', oauth),
+  off('GET', '/oauth/authorizations/:authorization_id', oauth),
+  off('POST', '/oauth/authorizations/:authorization_id/consent', oauth),
+  off('GET', '/user/oauth/grants', oauth),
+  off('DELETE', '/user/oauth/grants', oauth),
+]

@@ -1,0 +1,68 @@
+// Every route, in the order of the reference.
+import type { Route } from '../route.ts'
+import { adminAudit } from './admin/audit.ts'
+import { adminDeleteFactor, adminListFactors, adminUpdateFactor } from './admin/factors.ts'
+import { adminGenerateLink } from './admin/generate-link.ts'
+import { adminCreateUser, adminUpdateUser } from './admin/user-write.ts'
+import { adminDeleteUser, adminGetUser, adminListUsers } from './admin/users.ts'
+import { authorize, callbackGet, callbackPost } from './authorize.ts'
+import { disabledRoutes } from './disabled.ts'
+import { challenge } from './factor-challenge.ts'
+import { verifyFactorRoute } from './factor-verify.ts'
+import { enroll, unenroll } from './factors.ts'
+import { health } from './health.ts'
+import { deleteIdentityRoute, linkIdentity } from './identities.ts'
+import { invite } from './invite.ts'
+import { logout } from './logout.ts'
+import { magiclink } from './magiclink.ts'
+import { otp } from './otp.ts'
+import { reauthenticate } from './reauthenticate.ts'
+import { recover } from './recover.ts'
+import { resend } from './resend.ts'
+import { settings } from './settings.ts'
+import { signup } from './signup.ts'
+import { token } from './token.ts'
+import { getUser, putUser } from './user.ts'
+import { verifyCode, verifyLink } from './verify.ts'
+import { jwks, oauthAuthorizationServer, openidConfiguration } from './well-known.ts'
+
+export const routes: readonly Route[] = [
+  health,
+  settings,
+  jwks,
+  openidConfiguration,
+  oauthAuthorizationServer,
+  signup,
+  token,
+  otp,
+  magiclink,
+  recover,
+  resend,
+  verifyLink,
+  verifyCode,
+  reauthenticate,
+  logout,
+  getUser,
+  putUser,
+  linkIdentity,
+  deleteIdentityRoute,
+  enroll,
+  unenroll,
+  challenge,
+  verifyFactorRoute,
+  adminListUsers,
+  adminCreateUser,
+  adminGetUser,
+  adminUpdateUser,
+  adminDeleteUser,
+  adminListFactors,
+  adminUpdateFactor,
+  adminDeleteFactor,
+  adminGenerateLink,
+  invite,
+  adminAudit,
+  authorize,
+  callbackGet,
+  callbackPost,
+  ...disabledRoutes,
+]

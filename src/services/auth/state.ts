@@ -1,0 +1,22 @@
+// What one running instance of the service holds. Passed down, never kept in a module: two instances in one process do not meet.
+import type pg from 'pg'
+import type { Logger } from '../../log/log.ts'
+import type { AuthEnv } from './env.ts'
+import type { Hooks } from './hooks/hooks.ts'
+import type { Limits } from './limits/limits.ts'
+import type { Mailer } from './mail/mailer.ts'
+import type { PasswordHasher } from './passwords/hash.ts'
+import type { RedirectRules } from './request/redirect-target.ts'
+import type { TokenKeys } from './tokens/keys.ts'
+
+export interface AuthState {
+  readonly env: AuthEnv
+  readonly log: Logger
+  readonly pool: pg.Pool
+  readonly keys: TokenKeys
+  readonly redirects: RedirectRules
+  readonly limits: Limits
+  readonly hooks: Hooks
+  readonly mailer: Mailer
+  readonly passwords: PasswordHasher
+}
