@@ -38,7 +38,6 @@ interface Wire {
   describe(message: { type: 'P'; name: string }): void
   execute(config: { portal: string; rows: number }): void
   sync(): void
-  sendCopyFail(message: string): void
   stream: { cork(): void; uncork(): void }
 }
 
@@ -79,14 +78,14 @@ class Pipeline implements Submittable {
   handleReadyForQuery(): void {
     this.#settle(undefined, this.#done)
   }
-  // Rows have no reader here; data for COPY cannot come with a file of statements.
+  // Rows have no reader here.
   handleDataRow(): void {}
   handleRowDescription(): void {}
   handlePortalSuspended(): void {}
   handleCopyData(): void {}
-  handleCopyInResponse(connection: unknown): void {
-    const wire = connection as Wire
-    wire.sendCopyFail('COPY FROM stdin is not possible in a file of statements')
+  // Upstream's tool cannot do it either: the statements behind it are on their way already, and the server gives the connection up.
+  handleCopyInResponse(): void {
+    this.#settle(new Error('ERROR: COPY FROM stdin is not possible in a file of statements, use INSERT'), this.#done)
   }
 }
 
