@@ -57,7 +57,7 @@ test('every dependency has a page that says why', () => {
   const { dependencies, devDependencies } = JSON.parse(textOf('package.json')) as Record<string, Record<string, string>>
   const decisions = readdirSync(join(root, 'docs/decisions')).map((name) => readFileSync(join(root, 'docs/decisions', name), 'utf8'))
   const unexplained = [...Object.keys(dependencies!), ...Object.keys(devDependencies!)].filter(
-    (name) => !name.startsWith('@types/') && !decisions.some((text) => text.includes(name)),
+    (name) => !name.startsWith('@types/') && !decisions.some((text) => text.toLowerCase().includes(name)),
   )
   expect(unexplained).toEqual([])
 })
