@@ -1,6 +1,6 @@
 // The `.env` of a self-hosted stack: read, and completed with what is missing. A value that is there is never changed.
 import { readFileSync } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, dirname, resolve } from 'node:path'
 import type { Environment } from '../service/definition.ts'
 import { type Dotenv, parseDotenv } from './dotenv.ts'
 import { type DotenvSection, editDotenv } from './edit-dotenv.ts'
@@ -80,9 +80,14 @@ function readText(path: string): string | undefined {
 }
 
 function envFileOf(text: string | undefined, path: string, env: Environment): EnvFile {
-  const { values, entries, unset } = parseDotenv(text ?? '', { file: basename(path), env })
+  const { values: written, entries, unset } = parseDotenv(text ?? '', { file: basename(path), env })
+  const values = Object.fromEntries(Object.entries(written).map(([name, value]) => [name, pathIn(dirname(path), name, value)]))
   return { values, lines: new Map(entries.map(({ name, line }) => [name, line])), unset }
 }
+
+/** A file of a secret, named in the environment file, lies beside it unless its path is absolute. */
+const pathIn = (folder: string, name: string, value: string): string =>
+  name.endsWith('_FILE') && value !== '' ? resolve(folder, value) : value
 
 const PORTS: readonly { readonly name: string; readonly port: number; readonly alias?: string }[] = [
   { name: 'KONG_HTTP_PORT', port: 8_000, alias: 'API_GW_HTTP_PORT' },

@@ -1,12 +1,12 @@
 // Brings the database of a local project to what its files ask for: schemas of the services always, the project's own files on new data.
 import type pg from 'pg'
-import { ident } from '../pg/quote.ts'
 import type { DatabaseService } from '../service/database.ts'
 import type { SchemaMigrations } from '../service/migrations.ts'
 import type { PrepareOptions } from '../stack/description.ts'
+import { migrateSchemas } from '../stack/migrate-schemas.ts'
 import { applyApiPrivileges } from './api-privileges.ts'
 import type { LoadedProject } from './config/load.ts'
-import { connect, withClient } from './connect.ts'
+import { withClient } from './connect.ts'
 import { applyMigrations, listMigrations, type Report } from './migrations.ts'
 import { applyRoles } from './roles.ts'
 import { applySeeds, findSeeds } from './seeds.ts'
@@ -20,7 +20,7 @@ export interface PreparedProject extends Pick<LoadedProject, 'workDir' | 'config
 
 export async function prepareDatabase(project: PreparedProject, database: DatabaseService, options: PrepareOptions): Promise<void> {
   if (options.fresh) options.report('Initialising schema...')
-  await migrateServices(database.adminUrl, project.migrations)
+  await migrateSchemas(database.adminUrl, project.migrations)
   if (!options.fresh) return
   const { config, workDir } = project
   await withClient(project.databaseUrl, async (client) => {
@@ -42,22 +42,4 @@ export async function applyUserFiles(
     await applyMigrations(client, workDir, files, report)
   }
   if (seed && config.db.seed.enabled) await applySeeds(client, findSeeds(workDir, config.db.seed.sql_paths, report), report)
-}
-
-/** Each service's schema is its own: made as the role that owns it. User migrations rest on all of them. */
-async function migrateServices(adminUrl: string, migrations: readonly SchemaMigrations[]): Promise<void> {
-  const client = await connect(adminUrl)
-  try {
-    for (const { service, role, migrate } of migrations) {
-      await client.query(`set role ${ident(role)}`)
-      try {
-        await migrate(client)
-      } catch (error) {
-        throw new Error(`The schema of ${service} could not be brought up to date: ${(error as Error).message}`, { cause: error })
-      }
-      await client.query('reset role')
-    }
-  } finally {
-    await client.end()
-  }
 }

@@ -7,6 +7,8 @@ export interface GatewayChoices {
   readonly declarativeConfig: string
   /** `54321:8000`: what clients connect to. */
   readonly portMaps: string
+  /** Folder in which a certificate of the gateway's own making is kept. */
+  readonly prefix?: string
   readonly dashboardUsername?: string
   readonly dashboardPassword?: string
 }
@@ -16,6 +18,7 @@ export const deriveGateway = (stack: StackSettings, choices: GatewayChoices): En
     KONG_DATABASE: 'off',
     KONG_DECLARATIVE_CONFIG: choices.declarativeConfig,
     KONG_PORT_MAPS: choices.portMaps,
+    KONG_PREFIX: choices.prefix,
     SUPABASE_ANON_KEY: stack.anonKey,
     SUPABASE_SERVICE_KEY: stack.serviceRoleKey,
     SUPABASE_PUBLISHABLE_KEY: stack.publishableKey,

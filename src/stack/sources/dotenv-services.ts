@@ -82,12 +82,15 @@ export function deriveAll(stack: SelfHosted): ReadonlyMap<string, Environment> {
   )
 }
 
-/** Paths of the user's are relative to the work dir, and the file that is given as text needs no path. */
+const PATHS = ['KONG_DECLARATIVE_CONFIG', 'KONG_SSL_CERT', 'KONG_SSL_CERT_KEY'] as const
+
+/** Paths of the user's are relative to the work dir, and a file that is given as text needs no path. */
 function settle(kind: string, env: Environment, workDir: string): Environment {
   if (kind !== 'gateway') return env
-  const { KONG_DECLARATIVE_CONFIG: path, ...rest } = env
-  if (rest['KONG_DECLARATIVE_CONFIG_STRING'] || !path) return rest
-  return { ...rest, KONG_DECLARATIVE_CONFIG: resolve(workDir, path) }
+  const result = { ...env }
+  for (const name of PATHS) if (result[name]) result[name] = resolve(workDir, result[name])
+  if (result['KONG_DECLARATIVE_CONFIG_STRING']) delete result['KONG_DECLARATIVE_CONFIG']
+  return result
 }
 
 const DEFAULT_KONG_FILE = fileURLToPath(new URL('../../services/gateway/defaults/self-hosted.yml', import.meta.url))
@@ -102,6 +105,7 @@ function derivations(stack: SelfHosted): Readonly<Record<string, () => Environme
       deriveGateway(settings, {
         declarativeConfig: DEFAULT_KONG_FILE,
         portMaps: `${httpPortOf(env)}:8000,${env.KONG_HTTPS_PORT}:8443`,
+        prefix: join(stack.stateDir, 'gateway'),
         dashboardUsername: env.DASHBOARD_USERNAME,
         dashboardPassword: env.DASHBOARD_PASSWORD,
       }),
