@@ -34,6 +34,7 @@ const bindHost = z
 
 export const selfHostedEnv = z.object({
   // Plinth's own
+  /** Which services run: `minimal` is the database, gateway, REST, auth and the mail catcher; `full` adds analytics, vector and the pooler to `standard`. */
   PLINTH_PROFILE: oneOf('minimal', 'standard', 'full').default('standard'),
   /** Names of services, comma separated; beats the profile. */
   PLINTH_SERVICES: list.optional(),
@@ -45,21 +46,30 @@ export const selfHostedEnv = z.object({
   PLINTH_HOST: bindHost.default('127.0.0.1'),
 
   // database
+  /** Unset or `db`: the server that Plinth brings along. Anything else: a server elsewhere. */
   POSTGRES_HOST: text.optional(),
   POSTGRES_PORT: port.default(5_432),
   POSTGRES_DB: text.default('postgres'),
   POSTGRES_PASSWORD: secret,
+  /** Elsewhere only: the login that prepares the database. */
   POSTGRES_USER: text.optional(),
+  /** Elsewhere only: how much TLS is asked of the server. */
   PGSSLMODE: text.optional(),
 
   // keys
+  /** Signs ANON_KEY and SERVICE_ROLE_KEY, and user tokens where there is no JWT_KEYS. */
   JWT_SECRET: secret.refine((value) => value.length >= 32, { error: () => 'at least 32 characters' }),
+  /** Seconds that a user token holds. */
   JWT_EXPIRY: count.default(3_600),
+  /** Private keys that sign user tokens (ES256); without them these are HS256. A `.env` that Plinth makes has them. */
   JWT_KEYS: keys('a JSON array of private JWKs'),
+  /** What the services verify tokens with; made from JWT_KEYS and JWT_SECRET. */
   JWT_JWKS: keys('a JWKS'),
   ANON_KEY: secret,
   SERVICE_ROLE_KEY: secret,
+  /** Opaque key that stands for ANON_KEY. */
   SUPABASE_PUBLISHABLE_KEY: secret,
+  /** Opaque key that stands for SERVICE_ROLE_KEY. */
   SUPABASE_SECRET_KEY: secret,
   ANON_KEY_ASYMMETRIC: secret.optional(),
   SERVICE_ROLE_KEY_ASYMMETRIC: secret.optional(),
@@ -71,16 +81,23 @@ export const selfHostedEnv = z.object({
   LOGFLARE_PRIVATE_ACCESS_TOKEN: secret,
   S3_PROTOCOL_ACCESS_KEY_ID: secret,
   S3_PROTOCOL_ACCESS_KEY_SECRET: secret,
+  /** Name and password that the dashboard asks for. */
   DASHBOARD_USERNAME: text.default('supabase'),
   DASHBOARD_PASSWORD: secret,
 
   // addresses
+  /** Port of the API; 8000 unless API_GW_HTTP_PORT is set. */
   KONG_HTTP_PORT: port.optional(),
   KONG_HTTPS_PORT: port.default(8_443),
+  /** Newer name of KONG_HTTP_PORT. */
   API_GW_HTTP_PORT: port.optional(),
+  /** Where clients find the gateway; every link, redirect and issuer begins with it. Unset: the port of this machine. */
   SUPABASE_PUBLIC_URL: webUrl.optional(),
+  /** Public URL of auth; unset: SUPABASE_PUBLIC_URL with `/auth/v1`. */
   API_EXTERNAL_URL: webUrl.optional(),
+  /** Where mails and sign-ins lead back to: your application. */
   SITE_URL: url.default('http://localhost:3000'),
+  /** Further URLs that a sign-in may lead back to, comma separated. */
   ADDITIONAL_REDIRECT_URLS: text.default(''),
 
   // rest
@@ -95,11 +112,14 @@ export const selfHostedEnv = z.object({
   ENABLE_ANONYMOUS_USERS: bool.default(false),
   ENABLE_PHONE_SIGNUP: bool.default(true),
   ENABLE_PHONE_AUTOCONFIRM: bool.default(true),
+  /** Path or URL of the link in a mail; unset: `/verify` of auth. */
   MAILER_URLPATHS_INVITE: text.optional(),
   MAILER_URLPATHS_CONFIRMATION: text.optional(),
   MAILER_URLPATHS_RECOVERY: text.optional(),
   MAILER_URLPATHS_EMAIL_CHANGE: text.optional(),
+  /** Unset or `supabase-mail`: mails are caught and shown, not sent. */
   SMTP_HOST: text.optional(),
+  /** 587 where SMTP_HOST is set. */
   SMTP_PORT: port.optional(),
   SMTP_USER: text.optional(),
   SMTP_PASS: secret.optional(),
@@ -111,6 +131,7 @@ export const selfHostedEnv = z.object({
   REGION: text.default('stub'),
   GLOBAL_S3_BUCKET: text.default('stub'),
   IMGPROXY_ENABLE_WEBP_DETECTION: bool.optional(),
+  /** Newer name of IMGPROXY_ENABLE_WEBP_DETECTION. */
   IMGPROXY_AUTO_WEBP: bool.optional(),
   FUNCTIONS_VERIFY_JWT: bool.default(false),
   STUDIO_DEFAULT_ORGANIZATION: text.default('Default Organization'),
