@@ -5,6 +5,7 @@ export const kinds: Readonly<Record<string, () => Promise<ServiceDefinition>>> =
   auth: async () => (await import('../services/auth/index.ts')).auth,
   gateway: async () => (await import('../services/gateway/index.ts')).gateway,
   db: async () => (await import('../services/db/index.ts')).db,
+  rest: async () => (await import('../services/rest/index.ts')).rest,
   mail: async () => (await import('../services/mail/index.ts')).mail,
 }
 

@@ -1,0 +1,81 @@
+// Variables of the upstream image, by their upstream names, and the service's own.
+import { z } from 'zod'
+import { bool, count, integer, list, oneOf, port, secret, text } from '../../env/types.ts'
+import { CONNECTION_VARIABLES } from '../../pg/connection-options.ts'
+
+const flag = z.string().transform((value, ctx) => {
+  const word = value.trim().toLowerCase()
+  if (/^-?\d+$/.test(word)) return Number(word) > 0
+  if (word === 'true' || word === 'false') return word === 'true'
+  ctx.addIssue({ code: 'custom', message: 'true or false' })
+  return z.NEVER
+})
+const uri = z
+  .string()
+  .refine((value) => !value.includes(':') || URL.canParse(value), { error: () => 'a valid URI, as it contains a colon' })
+
+const settings = {
+  PGRST_DB_URI: secret.default('postgresql://'),
+  PGRST_DB_SCHEMAS: list.optional(),
+  PGRST_DB_SCHEMA: list.optional(),
+  PGRST_DB_ANON_ROLE: text.optional(),
+  PGRST_DB_EXTRA_SEARCH_PATH: list.default(['public']),
+  PGRST_DB_MAX_ROWS: count.optional(),
+  PGRST_MAX_ROWS: count.optional(),
+  PGRST_DB_AGGREGATES_ENABLED: flag.default(false),
+  PGRST_DB_PLAN_ENABLED: flag.default(false),
+  PGRST_DB_POOL: count.default(10),
+  PGRST_DB_POOL_ACQUISITION_TIMEOUT: count.default(10),
+  PGRST_DB_POOL_MAX_LIFETIME: count.default(1_800),
+  PGRST_DB_POOL_MAX_IDLETIME: count.optional(),
+  PGRST_DB_POOL_TIMEOUT: count.optional(),
+  PGRST_DB_POOL_AUTOMATIC_RECOVERY: flag.default(true),
+  PGRST_DB_PRE_REQUEST: text.optional(),
+  PGRST_PRE_REQUEST: text.optional(),
+  PGRST_DB_PREPARED_STATEMENTS: flag.default(true),
+  PGRST_DB_ROOT_SPEC: text.optional(),
+  PGRST_ROOT_SPEC: text.optional(),
+  PGRST_DB_TX_END: oneOf('commit', 'commit-allow-override', 'rollback', 'rollback-allow-override').default('commit'),
+  PGRST_DB_CONFIG: flag.default(true),
+  PGRST_DB_PRE_CONFIG: text.optional(),
+  PGRST_DB_CHANNEL: text.default('pgrst'),
+  PGRST_DB_CHANNEL_ENABLED: flag.default(true),
+  PGRST_DB_HOISTED_TX_SETTINGS: list.default(['statement_timeout', 'plan_filter.statement_cost_limit', 'default_transaction_isolation']),
+  PGRST_JWT_SECRET: secret.optional(),
+  PGRST_JWT_SECRET_IS_BASE64: flag.default(false),
+  PGRST_JWT_AUD: uri.optional(),
+  PGRST_JWT_ROLE_CLAIM_KEY: text.optional(),
+  PGRST_ROLE_CLAIM_KEY: text.optional(),
+  PGRST_JWT_CACHE_MAX_ENTRIES: integer.default(1_000),
+  PGRST_LOG_LEVEL: oneOf('crit', 'error', 'warn', 'info', 'debug').default('error'),
+  PGRST_LOG_QUERY: flag.default(false),
+  PGRST_CLIENT_ERROR_VERBOSITY: oneOf('verbose', 'minimal').default('verbose'),
+  PGRST_OPENAPI_MODE: oneOf('follow-privileges', 'ignore-privileges', 'disabled').default('follow-privileges'),
+  PGRST_OPENAPI_SECURITY_ACTIVE: flag.default(false),
+  PGRST_OPENAPI_SERVER_PROXY_URI: z
+    .string()
+    .refine((value) => /^https?:\/\//.test(value) && URL.canParse(value), { error: () => 'an http or https URL' })
+    .optional(),
+  PGRST_SERVER_HOST: text.default('!4'),
+  PGRST_SERVER_PORT: z.union([z.literal('0').transform(() => 0), port]).default(3_000),
+  PGRST_SERVER_CORS_ALLOWED_ORIGINS: list.optional(),
+  PGRST_SERVER_TRACE_HEADER: text.optional(),
+  PGRST_SERVER_TIMING_ENABLED: flag.default(false),
+  PGRST_URL_USE_LEGACY_TARGET_NAMES: flag.default(true),
+  PGRST_ADMIN_SERVER_PORT: port.optional(),
+  PGRST_ADMIN_SERVER_HOST: text.optional(),
+  /**
+   * Refuses UPDATE and DELETE without a filter (SQLSTATE 21000), as upstream's stack does by the library safeupdate that it loads for
+   * the role authenticator. Off by default; the stack turns it on.
+   */
+  PLINTH_REST_SAFE_UPDATE: bool.default(false),
+}
+
+const connectionVariables = Object.fromEntries(CONNECTION_VARIABLES.map((name) => [name, text.optional()]))
+
+export const restEnv = z
+  .object({ ...settings, ...connectionVariables })
+  .catchall(z.string())
+  .meta({ keepEmpty: ['PGRST_DB_EXTRA_SEARCH_PATH'] })
+
+export type RestEnv = z.output<z.ZodObject<typeof settings>> & { readonly [name: string]: unknown }
