@@ -21,14 +21,18 @@ test('the first good answer ends the wait', async () => {
   expect(asked()).toBe(3)
 })
 
-test('as many bad answers in a row as there are retries end it with the last reason', async () => {
-  await expect(untilHealthy(answers(false).check, quick, never)).rejects.toThrow('bad answer 3')
+test('without a good answer in the start period and the retries after it, the last reason ends it', async () => {
+  const { check, asked } = answers(false)
+  const began = Date.now()
+  await expect(untilHealthy(check, { ...quick, startPeriodMs: 20 }, never)).rejects.toThrow(/bad answer/)
+  expect(Date.now() - began).toBeGreaterThanOrEqual(20 + 3 * quick.intervalMs)
+  expect(asked()).toBeGreaterThan(1)
 })
 
-test('bad answers in the start period do not count', async () => {
-  const { check, asked } = answers(false, false, false, false, false, true)
-  await untilHealthy(check, { ...quick, startPeriodMs: 60_000 }, never)
-  expect(asked()).toBe(6)
+test('a service that needs longer than its first answers is waited for', async () => {
+  const { check, asked } = answers(...Array.from({ length: 12 }, () => false), true)
+  await untilHealthy(check, { ...quick, intervalMs: 1_000 }, never)
+  expect(asked()).toBe(13)
 })
 
 test('a check that never answers is a bad answer', async () => {
