@@ -1,11 +1,14 @@
 // A running stack: starts what its description asks for in the order of its graph, keeps it healthy, and stops it in reverse.
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readEnv } from '../env/read.ts'
 import { Dispatcher } from '../http/dispatch.ts'
 import type { Logger } from '../log/log.ts'
 import { CLUSTER_MARK, type DatabaseService } from '../service/database.ts'
 import type { RunningService } from '../service/definition.ts'
-import type { PrepareOptions, StackDescription } from './description.ts'
+import { dbEnv, isEmbedded } from '../services/db/env.ts'
+import { checkPools } from '../services/db/pools.ts'
+import type { NodeDescription, PrepareOptions, StackDescription } from './description.ts'
 import { dependentsOf, levelsOf } from './graph.ts'
 import { type TakenPort, takenPorts } from './ports.ts'
 import { type NodeReport, ServiceNode } from './service-node.ts'
@@ -98,6 +101,7 @@ export class Stack {
   }
 
   async #start(signal: AbortSignal): Promise<void> {
+    refuseTooManyConnections(this.description.nodes)
     const taken = await takenPorts(this.description.ports)
     if (taken.length > 0) throw new PortsTakenError(taken)
     const abandoned = AbortSignal.any([signal, this.#stopping.signal])
@@ -262,6 +266,14 @@ class InterruptedStart extends Error {
     super('an earlier first start was interrupted')
     this.remains = remains
   }
+}
+
+function refuseTooManyConnections(nodes: readonly NodeDescription[]): void {
+  const database = nodes.find(({ kind, place }) => kind === 'db' && place.at !== 'address')
+  if (database === undefined) return
+  const env = readEnv(dbEnv, database.env)
+  // A server elsewhere has a limit of its own, which its owner knows.
+  if (isEmbedded(env)) checkPools(nodes, env.PLINTH_DB_SETTINGS)
 }
 
 function wrap(service: string, error: unknown): ServiceStartError {

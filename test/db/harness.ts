@@ -6,11 +6,13 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { readEnv } from '../../src/env/read.ts'
 import { Dispatcher } from '../../src/http/dispatch.ts'
-import { createLog } from '../../src/log/log.ts'
+import { createLog, silentLog } from '../../src/log/log.ts'
 import type { DatabaseService } from '../../src/service/database.ts'
 import { dbEnv } from '../../src/services/db/env.ts'
 import { startDatabase } from '../../src/services/db/index.ts'
+import { type EmbeddedServer, startEmbedded } from '../../src/services/db/server/embedded.ts'
 import { removeCluster } from '../../src/services/db/server/place.ts'
+import { ensureRootKey } from '../../src/services/db/server/root-key.ts'
 
 export interface TestDatabase extends AsyncDisposable {
   readonly service: DatabaseService
@@ -82,4 +84,21 @@ export async function database(options: TestDatabaseOptions): Promise<TestDataba
     stop,
     [Symbol.asyncDispose]: stop,
   }
+}
+
+/** The server alone, as the service starts it before anything is bootstrapped. */
+export async function bareServer(stateDir: string, password = 'postgres'): Promise<EmbeddedServer & { readonly port: number }> {
+  const port = await freePort()
+  const server = await startEmbedded({
+    stateDir,
+    pgdata: undefined,
+    listen: '127.0.0.1',
+    port,
+    password,
+    settings: {},
+    log: silentLog,
+    signal: new AbortController().signal,
+    furnish: (place) => ensureRootKey(place, undefined),
+  })
+  return { ...server, port }
 }

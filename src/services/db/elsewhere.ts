@@ -7,6 +7,8 @@ import { DatabaseProblem } from './server/problem.ts'
 export interface Elsewhere {
   readonly url: string
   connect(database: string): Promise<pg.Client>
+  /** Whether a role can log in with POSTGRES_PASSWORD. */
+  fits(role: string): Promise<boolean>
 }
 
 /** Finds the login that works: POSTGRES_USER, else upstream's superuser, else the usual one. */
@@ -14,17 +16,10 @@ export async function reachElsewhere(env: DbEnv): Promise<Elsewhere> {
   const users = env.POSTGRES_USER ? [env.POSTGRES_USER] : ['supabase_admin', 'postgres']
   let refused: unknown
   for (const user of users) {
-    const urlOf = (database: string) => urlFor(env, user, database)
-    const connect = async (database: string) => {
-      const client = new pg.Client({ connectionString: urlOf(database), application_name: 'plinth db', connectionTimeoutMillis: 10_000 })
-      // A connection that breaks between two queries says so at the next one.
-      client.on('error', () => {})
-      await client.connect()
-      return client
-    }
+    const connect = (database: string) => connectAs(env, user, database)
     try {
       await (await connect(env.POSTGRES_DB)).end()
-      return { url: urlOf(env.POSTGRES_DB), connect }
+      return { url: urlFor(env, user, env.POSTGRES_DB), connect, fits: (role) => fits(env, role) }
     } catch (error) {
       refused = error
       // 28P01: wrong password; 28000: no such role or not let in. Anything else will not be better with another name.
@@ -45,4 +40,27 @@ function urlFor(env: DbEnv, user: string, database: string): string {
   const url = connectionUrl({ user, password: env.POSTGRES_PASSWORD, host: env.POSTGRES_HOST ?? '', port: env.POSTGRES_PORT, database })
   // node-postgres reads libpq's words as libpq does only when asked to.
   return env.PGSSLMODE ? `${url}?sslmode=${env.PGSSLMODE}&uselibpqcompat=true` : url
+}
+
+async function connectAs(env: DbEnv, user: string, database: string): Promise<pg.Client> {
+  const client = new pg.Client({
+    connectionString: urlFor(env, user, database),
+    application_name: 'plinth db',
+    connectionTimeoutMillis: 10_000,
+  })
+  // A connection that breaks between two queries says so at the next one.
+  client.on('error', () => {})
+  await client.connect()
+  return client
+}
+
+async function fits(env: DbEnv, role: string): Promise<boolean> {
+  try {
+    await (await connectAs(env, role, env.POSTGRES_DB)).end()
+    return true
+  } catch (error) {
+    if ((error as { code?: string }).code === '28P01') return false
+    // Not let in for another reason: no password would change that.
+    return true
+  }
 }

@@ -10,7 +10,6 @@ import { bootstrap } from './bootstrap/bootstrap.ts'
 import { makeSupabaseDatabase } from './bootstrap/supabase-database.ts'
 import { reachElsewhere } from './elsewhere.ts'
 import { type DbEnv, dbEnv, isEmbedded } from './env.ts'
-import { checkPools } from './pools.ts'
 import { SUPERUSER } from './server/cluster.ts'
 import { startEmbedded } from './server/embedded.ts'
 import { removeCluster, removeData } from './server/place.ts'
@@ -34,7 +33,6 @@ export async function startDatabase(env: DbEnv, ctx: ServiceContext): Promise<Da
 }
 
 async function startOwn(env: DbEnv, { log, signal }: ServiceContext): Promise<DatabaseService> {
-  checkPools(env.PLINTH_DB_SETTINGS)
   const server = await startEmbedded({
     stateDir: env.PLINTH_STATE_DIR,
     pgdata: env.PGDATA,
@@ -88,7 +86,7 @@ async function startOwn(env: DbEnv, { log, signal }: ServiceContext): Promise<Da
 
 async function startElsewhere(env: DbEnv, { log }: ServiceContext): Promise<DatabaseService> {
   const server = await reachElsewhere(env)
-  const first = await prepare(env, { log, connect: server.connect, superuser: false })
+  const first = await prepare(env, { log, connect: server.connect, superuser: false, fits: server.fits })
   return {
     endpoints: [],
     fresh: first,
@@ -105,13 +103,15 @@ interface Prepare {
   readonly connect: (database: string) => Promise<Client>
   readonly superuser: boolean
   readonly also?: (client: Client) => Promise<void>
+  readonly fits?: (role: string) => Promise<boolean>
 }
 
-async function prepare(env: DbEnv, { log, connect, superuser, also }: Prepare): Promise<boolean> {
+async function prepare(env: DbEnv, { log, connect, superuser, also, fits }: Prepare): Promise<boolean> {
   if (superuser && env.POSTGRES_DB !== 'postgres') await makeDatabase(connect, env.POSTGRES_DB)
   const client = await connect(env.POSTGRES_DB)
   try {
-    const { first } = await bootstrap({ client, password: env.POSTGRES_PASSWORD, jwtSecret: env.JWT_SECRET, jwtExp: env.JWT_EXP, log })
+    const { POSTGRES_PASSWORD: password, JWT_SECRET: jwtSecret, JWT_EXP: jwtExp } = env
+    const { first } = await bootstrap({ client, password, jwtSecret, jwtExp, log, ...(fits ? { fits } : {}) })
     await also?.(client)
     await makeSupabaseDatabase(client, connect).catch((error) => {
       if (superuser || (error as { code?: string }).code !== '42501') throw error

@@ -77,7 +77,7 @@ async function serve(client: Client, tasks: readonly BackgroundTask[], log: Logg
   })
   const poll = setInterval(() => tasks.forEach(wake), POLL_MS)
   try {
-    await session.query(tasks.map((task) => `listen ${ident(task.channel)}`).join('; '))
+    await session.query(["set pg_stat_statements.track = 'none'", ...tasks.map((task) => `listen ${ident(task.channel)}`)].join('; '))
     tasks.forEach(wake)
     await ended
   } catch (error) {

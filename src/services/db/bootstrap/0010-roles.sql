@@ -116,6 +116,9 @@ $$;
 -- # reading everything for supabase_read_only_user
 grant pg_read_all_data to supabase_read_only_user, supabase_etl_admin;
 
+-- # postgres may reload the configuration
+grant execute on function pg_catalog.pg_reload_conf() to postgres;
+
 -- # settings that postgres may give to roles
 -- What upstream's image allows its `postgres` to set; the names of REST's own settings one by one, as there is no pattern here.
 do $$

@@ -5,12 +5,13 @@ import type { Logger } from '../../../log/log.ts'
 import { ident } from '../../../pg/quote.ts'
 import { DatabaseProblem } from '../server/problem.ts'
 import { type Block, readSteps, type Step } from './blocks.ts'
-import { outdated, PASSWORD_ROLES, setPasswords } from './roles.ts'
+import { outdated, PASSWORD_ROLES, setPasswords, setPasswordsByTrying } from './roles.ts'
 
 /** Any number, the same for all who bootstrap. */
 const LOCK = 727_270_001
-/** Where the version is kept: a setting of the database, so that no table of ours stands among the user's. */
-const VERSION_SETTING = 'plinth.bootstrap'
+/** Where the version is kept: the comment on a schema of ours, so that no table of ours stands among the user's. Any login may write it. */
+const VERSION_SCHEMA = '_realtime'
+const VERSION_COMMENT = /^Plinth bootstrap (\d+)$/
 /** Errors that say that this login may not, or that this server has not; the block is left out. */
 const FALLS_AWAY = new Set(['42501', '0A000', '58P01', '42704', '3F000', '42P01', '42883', '55000', '22023'])
 
@@ -20,6 +21,8 @@ export interface BootstrapOptions {
   readonly jwtSecret: string | undefined
   readonly jwtExp: number
   readonly log: Logger
+  /** Whether a role can log in with the password; asked where stored passwords may not be read. */
+  readonly fits?: (role: string) => Promise<boolean>
 }
 
 export interface BootstrapResult {
@@ -41,9 +44,11 @@ export async function bootstrap(options: BootstrapOptions): Promise<BootstrapRes
     const state = await open(client)
     const pending = steps.filter((step) => step.version > state.version)
     const leftOut = state.superuser ? await applyWhole(client, pending) : await applyWhatMay(client, pending)
-    await settings(options, state, steps.at(-1)?.version ?? 0, leftOut)
+    if (pending.length > 0) await client.query(`comment on schema ${VERSION_SCHEMA} is 'Plinth bootstrap ${pending.at(-1)?.version}'`)
+    await settings(options, state, leftOut)
     if (state.superuser) await passwords(options)
     await client.query('commit')
+    if (!state.superuser) await passwordsByTrying(options)
     if (leftOut.length > 0)
       options.log.warn({ leftOut }, 'this database login may not do everything; what falls away is listed in docs/database.md')
     return { first: state.version === 0, leftOut }
@@ -61,19 +66,21 @@ async function open(client: ClientBase): Promise<State> {
     `begin; set local synchronous_commit = off; set local search_path = pg_catalog; set local client_min_messages = warning;
      select pg_advisory_xact_lock(${LOCK});
      select rolsuper as superuser,
+            obj_description(to_regnamespace('${VERSION_SCHEMA}'), 'pg_namespace') as comment,
             (select setconfig from pg_db_role_setting where setrole = 0 and setdatabase = (select oid from pg_database where datname = current_database())) as settings
        from pg_roles where rolname = current_user`,
-  )) as unknown as { rows: { superuser: boolean; settings: string[] | null }[] }[]
+  )) as unknown as { rows: { superuser: boolean; comment: string | null; settings: string[] | null }[] }[]
   const row = results.at(-1)?.rows[0]
   const found = Object.fromEntries(
     (row?.settings ?? []).map((setting) => [setting.slice(0, setting.indexOf('=')), setting.slice(setting.indexOf('=') + 1)]),
   )
-  return { superuser: row?.superuser ?? false, version: Number(found[VERSION_SETTING] ?? 0), settings: found }
+  return { superuser: row?.superuser ?? false, version: Number(VERSION_COMMENT.exec(row?.comment ?? '')?.[1] ?? 0), settings: found }
 }
 
 async function applyWhole(client: ClientBase, steps: readonly Step[]): Promise<{ what: string; why: string }[]> {
   const text = steps.flatMap(({ blocks }) => blocks.map(({ sql }) => sql)).join('\n')
-  if (text) await client.query(text)
+  // None of this belongs among the statements that people look at for slow ones.
+  if (text) await client.query(`set local pg_stat_statements.track = 'none'; ${text}`)
   return []
 }
 
@@ -109,12 +116,12 @@ async function attempt(client: ClientBase, { sql }: Block): Promise<string | und
   }
 }
 
-/** The settings of the database: version, and what SQL reads of the JWT secret. */
-async function settings(options: BootstrapOptions, state: State, version: number, leftOut: { what: string; why: string }[]): Promise<void> {
-  const wanted: Record<string, string> = { [VERSION_SETTING]: String(version), 'app.settings.jwt_exp': String(options.jwtExp) }
+/** The settings of the database: what SQL reads of the JWT secret. */
+async function settings(options: BootstrapOptions, state: State, leftOut: { what: string; why: string }[]): Promise<void> {
+  const wanted: Record<string, string> = { 'app.settings.jwt_exp': String(options.jwtExp) }
   if (options.jwtSecret !== undefined) wanted['app.settings.jwt_secret'] = options.jwtSecret
   for (const [name, value] of Object.entries(wanted)) {
-    if (state.settings[name] === value || (name === VERSION_SETTING && state.version > version)) continue
+    if (state.settings[name] === value) continue
     await options.client.query('select set_config($1, $2, true)', ['plinth.value', value])
     const sql = `do $$ begin execute format('alter database %I set ${ident(name)} to %L', current_database(), current_setting('plinth.value')); perform set_config('plinth.value', '', true); end $$`
     const why = state.superuser ? void (await options.client.query(sql)) : await attempt(options.client, { title: name, sql })
@@ -133,4 +140,12 @@ async function passwords({ client, password, log }: BootstrapOptions): Promise<v
   if (rows.some(({ rolname, rolpassword }) => rolpassword !== null && names.includes(rolname))) {
     log.info({ roles: names }, 'roles were given the password of POSTGRES_PASSWORD')
   }
+}
+
+async function passwordsByTrying({ client, password, log, fits }: BootstrapOptions): Promise<void> {
+  if (!fits) return
+  const { set, refused } = await setPasswordsByTrying(client, password, fits)
+  if (set.length > 0) log.info({ roles: set }, 'roles were given the password of POSTGRES_PASSWORD')
+  if (refused.length > 0)
+    log.warn({ roles: refused }, 'this database login may not change the password of these roles: services that log in as them will fail')
 }

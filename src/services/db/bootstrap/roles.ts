@@ -45,3 +45,34 @@ export async function setPasswords(client: ClientBase, names: readonly string[],
     end
   $$`)
 }
+
+/**
+ * For a login that may not read stored passwords: finds out by logging in which roles have another one, and gives it to those that it may.
+ * Never to itself, whose password is the one that let it in.
+ */
+export async function setPasswordsByTrying(
+  client: ClientBase,
+  password: string,
+  fits: (role: string) => Promise<boolean>,
+): Promise<{ readonly set: string[]; readonly refused: string[] }> {
+  const { rows } = await client.query<{ rolname: string }>(
+    'select rolname from pg_roles where rolname = any ($1) and rolcanlogin and not rolsuper and rolname <> current_user',
+    [PASSWORD_ROLES],
+  )
+  const set: string[] = []
+  const refused: string[] = []
+  for (const { rolname } of rows) {
+    if (await fits(rolname)) continue
+    try {
+      await client.query('begin')
+      await setPasswords(client, [rolname], password)
+      await client.query('commit')
+      set.push(rolname)
+    } catch (error) {
+      await client.query('rollback')
+      if ((error as { code?: string }).code !== '42501') throw error
+      refused.push(rolname)
+    }
+  }
+  return { set, refused }
+}

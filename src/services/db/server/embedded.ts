@@ -2,12 +2,13 @@
 import pg from 'pg'
 import type { Logger } from '../../../log/log.ts'
 import { ensureCluster, SUPERUSER, writeConfig } from './cluster.ts'
+import { explain } from './explain.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { serverTree } from './overlay.ts'
 import { postgresPackage } from './package.ts'
 import { type ClusterPlace, makeFolders, placeCluster, recordPlace } from './place.ts'
 import { type Postmaster, startPostmaster } from './postmaster.ts'
-import { DatabaseProblem } from './problem.ts'
+import { codeOf, DatabaseProblem } from './problem.ts'
 import { verifierOf } from './scram.ts'
 import { setSuperuserPassword } from './single-user.ts'
 
@@ -39,9 +40,18 @@ export interface EmbeddedServer {
 }
 
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedServer> {
-  const { log, signal, password, port } = options
   const place = await placeCluster(options)
-  await makeFolders(place, options.rootHome)
+  try {
+    await makeFolders(place, options.rootHome)
+    return await startIn(place, options)
+  } catch (error) {
+    if (!['ENOSPC', 'EDQUOT'].includes(codeOf(error) ?? '')) throw error
+    throw await explain({ doing: 'start the database', dataDir: place.dataDir, output: '', cause: error })
+  }
+}
+
+async function startIn(place: ClusterPlace, options: EmbeddedOptions): Promise<EmbeddedServer> {
+  const { log, signal, password, port } = options
   const lock = await takeLock(place.runDir, place.dataDir)
   let postmaster: Postmaster | undefined
   try {

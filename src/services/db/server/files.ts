@@ -24,8 +24,9 @@ export async function readIfThere(path: string): Promise<string | undefined> {
   }
 }
 
-/** Puts a file in place by a rename, so that a reader sees the old text or the new one. */
+/** Puts a file in place by a rename, so that a reader sees the old text or the new one. One that says the same already is left alone. */
 export async function writeWhole(path: string, text: string, mode: number, user?: ServerUser): Promise<void> {
+  if ((await readIfThere(path)) === text) return
   const draft = `${path}.${process.pid}.${randomUUID().slice(0, 8)}`
   try {
     await writeFile(draft, text, { mode, flag: 'wx' })

@@ -1,5 +1,5 @@
 // The server process: takes down what a crashed predecessor left, starts, waits until it serves, and stops within a bound.
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -10,8 +10,9 @@ import type { ServerTree } from './overlay.ts'
 import type { ClusterPlace } from './place.ts'
 import { DatabaseProblem } from './problem.ts'
 import { ended, isAlive, killAllIn, processesIn, signal as send, worksIn } from './process-table.ts'
-import { SERVER_ENVIRONMENT, spawnServerProgram } from './run.ts'
+import { spawnServerProgram } from './run.ts'
 import { readServerLog } from './server-log.ts'
+import { watchOver } from './watchdog.ts'
 
 /** Recovery after a crash may take a while; the stack's own health timeout is shorter than this. */
 const START_TIMEOUT_MS = 120_000
@@ -86,7 +87,7 @@ async function tryStart(options: PostmasterOptions, deadline: number): Promise<P
     }
     return { output: lastLines.join('\n'), cause: failure }
   }
-  const watchdog = watch(child.pid as number, place)
+  const watchdog = watchOver(child.pid as number, place.user)
   void exited.then(() => watchdog.dismiss())
   return {
     pid: child.pid as number,
@@ -131,26 +132,6 @@ async function stopProcess(child: ChildProcess, exited: Promise<void>): Promise<
     child.kill(name)
     if (await within(ms)) return
   }
-}
-
-/**
- * A shell that waits for the end of our pipe to it, which comes when we die, however we die, and then asks the server to stop.
- * Without it the next start would still take the orphan down.
- */
-function watch(pid: number, { user }: ClusterPlace): { dismiss(): void } {
-  const script = 'read -r word || kill -INT "$0" 2>/dev/null'
-  const shell = spawn('/bin/sh', ['-c', script, String(pid)], {
-    cwd: '/',
-    env: SERVER_ENVIRONMENT,
-    stdio: ['pipe', 'ignore', 'ignore'],
-    detached: true,
-    ...(user ? { uid: user.uid, gid: user.gid } : {}),
-  })
-  // A system without a shell does without.
-  shell.on('error', () => {})
-  shell.stdin.on('error', () => {})
-  shell.unref()
-  return { dismiss: () => shell.stdin.end('bye\n') }
 }
 
 /** What a predecessor left that died: a server without a master, or files that only look like one. We hold the cluster's lock. */
