@@ -2,15 +2,17 @@
 
 export type Schedule = { readonly every: 'seconds'; readonly seconds: number } | { readonly every: 'minute'; matches(time: Date): boolean }
 
-const WORDS: Readonly<Record<string, string>> = {
-  '@yearly': '0 0 1 1 *',
-  '@annually': '0 0 1 1 *',
-  '@monthly': '0 0 1 * *',
-  '@weekly': '0 0 * * 0',
-  '@daily': '0 0 * * *',
-  '@midnight': '0 0 * * *',
-  '@hourly': '0 * * * *',
-}
+const WORDS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    '@yearly': '0 0 1 1 *',
+    '@annually': '0 0 1 1 *',
+    '@monthly': '0 0 1 * *',
+    '@weekly': '0 0 * * 0',
+    '@daily': '0 0 * * *',
+    '@midnight': '0 0 * * *',
+    '@hourly': '0 * * * *',
+  }),
+)
 const MONTHS = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
 const DAYS = ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat']
 
@@ -20,7 +22,7 @@ export function parseSchedule(text: string): Schedule | undefined {
   if (seconds !== undefined)
     return Number(seconds) >= 1 && Number(seconds) <= 59 ? { every: 'seconds', seconds: Number(seconds) } : undefined
   const trimmed = text.trim()
-  const fields = (WORDS[trimmed.toLowerCase()] ?? trimmed).split(/\s+/)
+  const fields = (WORDS.get(trimmed.toLowerCase()) ?? trimmed).split(/\s+/)
   if (fields.length !== 5) return undefined
   const [minuteText, hourText, dayText, monthText, weekdayText] = fields as [string, string, string, string, string]
   const minutes = parseField(minuteText, 0, 59)
