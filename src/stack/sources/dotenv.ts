@@ -9,9 +9,10 @@ import type { Environment } from '../../service/definition.ts'
 import { CATALOGUE, type CatalogueEntry, entryNamed, needsAmong } from '../catalogue.ts'
 import { isOwn } from '../derive/own.ts'
 import type { NodeDescription, Place, StackDescription } from '../description.ts'
+import { keptPort } from '../kept-ports.ts'
 import { migrateSchemas } from '../migrate-schemas.ts'
 import { placeOf } from '../placement.ts'
-import { freePort, isFree } from '../ports.ts'
+import { isFree } from '../ports.ts'
 import { stateDirOf } from '../state-dir.ts'
 import { chooseServices } from './dotenv-choice.ts'
 import { noticesOf } from './dotenv-notices.ts'
@@ -47,7 +48,7 @@ export async function describeSelfHosted(options: SourceOptions): Promise<StackD
     dataDir: values.PLINTH_DATA_DIR === undefined ? stateDir : resolve(workDir, values.PLINTH_DATA_DIR),
     running: choice.running,
     here: new Set([...choice.running].filter((name) => placeIn(name).at !== 'address')),
-    mailPorts: await mailPortsOf(source),
+    mailPorts: await mailPortsOf(source, stateDir),
   }
   const derived = deriveAll(stack)
   const nodes = CATALOGUE.filter(({ name }) => choice.running.has(name)).map((entry) =>
@@ -114,9 +115,9 @@ function demoProblems(env: SelfHostedEnv, source: Environment): EnvProblem[] {
   }))
 }
 
-/** SMTP and the page of the mail catcher: free ports, or those of its own variables. */
-async function mailPortsOf(source: Environment): Promise<SelfHosted['mailPorts']> {
+/** SMTP and the page of the mail catcher: free ports that stay the same, or those of its own variables. */
+async function mailPortsOf(source: Environment, stateDir: string): Promise<SelfHosted['mailPorts']> {
   const portIn = (bind: string | undefined) => Number(/:(\d{1,5})$/.exec(bind ?? '')?.[1]) || undefined
-  const smtp = portIn(source['MP_SMTP_BIND_ADDR']) ?? (await freePort())
-  return { smtp, page: portIn(source['MP_UI_BIND_ADDR']) ?? (await freePort(new Set([smtp]))) }
+  const smtp = portIn(source['MP_SMTP_BIND_ADDR']) ?? (await keptPort(stateDir, 'smtp'))
+  return { smtp, page: portIn(source['MP_UI_BIND_ADDR']) ?? (await keptPort(stateDir, 'mail', new Set([smtp]))) }
 }

@@ -19,8 +19,8 @@ import {
   type PublishedPort,
   type StatusValue,
 } from '../description.ts'
+import { keptPort } from '../kept-ports.ts'
 import { placeOf } from '../placement.ts'
-import { freePort } from '../ports.ts'
 import { stateDirOf } from '../state-dir.ts'
 import type { DescribeStack, SourceOptions } from './source.ts'
 
@@ -37,7 +37,7 @@ export const describeProject: DescribeStack = async (options) => {
     keys,
     settings: settingsOf(project, keys),
     stateDir,
-    smtpPort: names.has('mail') ? config.inbucket.smtp_port || (await freePort(portsOfConfig(config))) : undefined,
+    smtpPort: names.has('mail') ? config.inbucket.smtp_port || (await keptPort(stateDir, 'smtp', portsOfConfig(config))) : undefined,
   }
   return {
     name: config.project_id,
