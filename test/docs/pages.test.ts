@@ -20,7 +20,9 @@ function commandLines(text: string): string[] {
   const lines = text.split('\n').flatMap((line) => {
     const indented = /^(?: {4}|\s*\| |)(?:\$ )?(?:[A-Z_]+=\S+ )*((?:plinth|supabase) .*)$/.exec(line)?.[1]
     const spans = [...line.matchAll(/`((?:plinth|supabase) [^`]*)`/g)].map((match) => match[1]!)
-    const run = [...line.matchAll(/npm run (?:--silent )?plinth -- ([^`"')]+)/g)].map((match) => `plinth ${match[1]}`)
+    const run = [...line.matchAll(/npm run (?:--silent )?plinth -- ([^`)]+)/g)].map(
+      (match) => `plinth ${match[1]!.replace(/"\$\w+"/g, 'VALUE').replaceAll('"', '')}`,
+    )
     return [...(indented && !line.includes('`') ? [indented] : []), ...spans, ...run]
   })
   return lines.map((line) =>
