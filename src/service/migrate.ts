@@ -20,7 +20,8 @@ export interface LockedRun {
 export async function underLock<T>(client: ClientBase, run: LockedRun, work: () => Promise<T>): Promise<T> {
   try {
     await client.query(
-      `begin; set local client_min_messages = warning; set local lock_timeout = '${LOCK_TIMEOUT}'; set local statement_timeout = 0;
+      // Nothing here is lost that would not be done again: no need to wait for the disk.
+      `begin; set local synchronous_commit = off; set local client_min_messages = warning; set local lock_timeout = '${LOCK_TIMEOUT}'; set local statement_timeout = 0;
        set local check_function_bodies = off; set local search_path = ${run.searchPath.map(ident).join(', ')}; select pg_advisory_xact_lock(${run.lock})`,
     )
     const result = await work()

@@ -4,6 +4,7 @@ import { ident } from '../pg/quote.ts'
 import type { SchemaMigrations } from '../service/migrations.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
+const SUPERUSER = 'supabase_admin'
 
 /** One connection as `adminUrl`'s user; in the order given. The error names the service. */
 export async function migrateSchemas(adminUrl: string, migrations: readonly SchemaMigrations[]): Promise<void> {
@@ -13,7 +14,7 @@ export async function migrateSchemas(adminUrl: string, migrations: readonly Sche
   await client.connect()
   try {
     for (const { service, role, migrate } of migrations) {
-      await client.query(`set role ${ident(role)}`)
+      await become(client, role)
       try {
         await migrate(client)
       } catch (error) {
@@ -24,4 +25,13 @@ export async function migrateSchemas(adminUrl: string, migrations: readonly Sche
   } finally {
     await client.end()
   }
+}
+
+/** Elsewhere supabase_admin may be no superuser, or be missing: then the login that was given is the most powerful that there is. */
+async function become(client: pg.Client, role: string): Promise<void> {
+  if (role === SUPERUSER) {
+    const found = await client.query('select from pg_catalog.pg_roles where rolname = $1 and rolsuper', [role])
+    if (found.rowCount === 0) return
+  }
+  await client.query(`set role ${ident(role)}`)
 }

@@ -101,6 +101,16 @@ $$;
 -- realtime.messages, triggers on auth.users.
 grant supabase_auth_admin, supabase_storage_admin, supabase_realtime_admin, supabase_functions_admin to postgres;
 
+-- # the login acts for the services
+-- It made their roles and has to migrate their schemas; since Postgres 16 making a role is no longer a right to act as it.
+do $$
+begin
+  if current_user <> 'postgres' and current_setting('is_superuser') = 'off' then
+    grant supabase_auth_admin, supabase_storage_admin, supabase_realtime_admin, supabase_functions_admin to current_user;
+  end if;
+end
+$$;
+
 -- # monitoring for postgres
 do $$
 begin

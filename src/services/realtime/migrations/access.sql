@@ -4,8 +4,9 @@ declare
   part record;
   role text;
   owner constant text := 'supabase_realtime_admin';
+  -- To give something away one must be able to act as the new owner; before Postgres 16 any member could.
   may_give constant boolean := exists (select from pg_roles where rolname = owner)
-    and ((select rolsuper from pg_roles where rolname = current_user) or pg_has_role(current_user, owner, 'member'));
+    and pg_has_role(current_user, owner, case when current_setting('server_version_num')::int >= 160000 then 'set' else 'member' end);
 begin
   if may_give and not has_schema_privilege(owner, 'realtime', 'create') then
     execute format('grant all on schema realtime to %I', owner);
