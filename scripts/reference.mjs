@@ -180,9 +180,72 @@ ${flagRows(globalFlags)}
 `
 }
 
+// Errors --------------------------------------------------------------------------------------------------------------------------------
+
+const words = (message) => cell(message.replaceAll('%', '…'))
+
+async function restErrors() {
+  const { errorTable } = await dist('services/rest/errors.js')
+  const rows = Object.entries(errorTable).map(([code, { status, message }]) => `| \`${code}\` | ${status} | ${words(message)} |`)
+  return `${HEAD}
+# Errors of REST
+
+The body is \`{ "code", "details", "hint", "message" }\`, as upstream writes it; "…" stands for words of the case. What Postgres refuses
+comes with Postgres' own code (\`23505\`, \`42501\`, ...), its message, details and hint.
+
+| code | status | message |
+|---|---|---|
+${rows.join('\n')}
+`
+}
+
+async function authErrors() {
+  const table = await dist('services/auth/errors.js')
+  // Two entries make their code of the kind of factor: `mfa_totp_enroll_not_enabled`.
+  const made = Object.entries(table.errors).map(([name, make]) =>
+    make(/^enroll/.test(name) ? 'mfa_…_enroll_not_enabled' : /^mfaVerify/.test(name) ? 'mfa_…_verify_not_enabled' : '%', '%'),
+  )
+  const seen = new Map(
+    made.filter(({ code }) => code !== undefined).map((error) => [`${error.status} ${error.code} ${error.message}`, error]),
+  )
+  const rows = [...seen.values()]
+    .sort((a, b) => (a.code < b.code ? -1 : a.code > b.code ? 1 : 0))
+    .map(({ code, status, message }) => `| \`${code}\` | ${status} | ${words(message)} |`)
+  return `${HEAD}
+# Errors of Auth
+
+Clients match on the code; "…" stands for words of the case.
+
+| code | status | message |
+|---|---|---|
+${rows.join('\n')}
+`
+}
+
+async function gatewayErrors() {
+  const { errors } = await dist('services/gateway/errors.js')
+  const rows = Object.values(errors).map(({ status, message }) => `| ${status} | ${words(message)} |`)
+  return `${HEAD}
+# Errors of the gateway
+
+Answers that the gateway makes itself, before or instead of a service's. Plugins add theirs (a missing key is 401, a key of another
+group 403). A service that this stack does not run answers 503 and is named in the message.
+
+| status | message |
+|---|---|
+${rows.join('\n')}
+`
+}
+
 // Pages ---------------------------------------------------------------------------------------------------------------------------------
 
-const pages = { 'environment.md': await environmentPage(), 'command-line.md': await commandsPage() }
+const pages = {
+  'environment.md': await environmentPage(),
+  'command-line.md': await commandsPage(),
+  'errors-auth.md': await authErrors(),
+  'errors-gateway.md': await gatewayErrors(),
+  'errors-rest.md': await restErrors(),
+}
 const folder = join(root, 'docs', 'reference')
 const checking = process.argv.includes('--check')
 let stale = 0
