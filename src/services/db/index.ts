@@ -49,6 +49,7 @@ async function startOwn(env: DbEnv, { log, signal }: ServiceContext): Promise<Da
       log,
       connect: server.connect,
       superuser: true,
+      fresh: server.fresh,
       also: (client) => reconcileRootKey(server.place, env.PLINTH_DB_ROOT_KEY, client, log),
     })
   } catch (error) {
@@ -102,18 +103,22 @@ interface Prepare {
   readonly log: ServiceContext['log']
   readonly connect: (database: string) => Promise<Client>
   readonly superuser: boolean
+  readonly fresh?: boolean
   readonly also?: (client: Client) => Promise<void>
   readonly fits?: (role: string) => Promise<boolean>
 }
 
-async function prepare(env: DbEnv, { log, connect, superuser, also, fits }: Prepare): Promise<boolean> {
+async function prepare(env: DbEnv, { log, connect, superuser, fresh, also, fits }: Prepare): Promise<boolean> {
   if (superuser && env.POSTGRES_DB !== 'postgres') await makeDatabase(connect, env.POSTGRES_DB)
   const client = await connect(env.POSTGRES_DB)
   try {
     const { POSTGRES_PASSWORD: password, JWT_SECRET: jwtSecret, JWT_EXP: jwtExp } = env
+    // A second connection where both have work to do: at a first start that saves a tenth of a second.
+    const databases = fresh ? withClient(connect, 'postgres', (second) => makeSupabaseDatabase(second, connect)) : undefined
+    databases?.catch(() => {}) // awaited below
     const { first } = await bootstrap({ client, password, jwtSecret, jwtExp, log, ...(fits ? { fits } : {}) })
     await also?.(client)
-    await makeSupabaseDatabase(client, connect).catch((error) => {
+    await (databases ?? makeSupabaseDatabase(client, connect)).catch((error) => {
       if (superuser || (error as { code?: string }).code !== '42501') throw error
       log.warn('this database login may not create databases: analytics and the pooler need one named _supabase')
     })
@@ -124,20 +129,23 @@ async function prepare(env: DbEnv, { log, connect, superuser, also, fits }: Prep
 }
 
 async function makeDatabase(connect: Prepare['connect'], name: string): Promise<void> {
-  const client = await connect('postgres')
-  try {
+  await withClient(connect, 'postgres', async (client) => {
     const { rows } = await client.query('select from pg_database where datname = $1', [name])
     if (rows.length === 0) await client.query(`create database ${client.escapeIdentifier(name)}`)
-  } finally {
-    await client.end()
-  }
+  })
 }
 
 /** A real query over a connection of its own, as a client would see it. */
 async function answers(connect: Prepare['connect'], database: string): Promise<void> {
+  await withClient(connect, database, async (client) => {
+    await client.query({ text: 'select 1', query_timeout: HEALTH_TIMEOUT_MS } as { text: string })
+  })
+}
+
+async function withClient(connect: Prepare['connect'], database: string, work: (client: Client) => Promise<void>): Promise<void> {
   const client = await connect(database)
   try {
-    await client.query({ text: 'select 1', query_timeout: HEALTH_TIMEOUT_MS } as { text: string })
+    await work(client)
   } finally {
     await client.end()
   }

@@ -7,6 +7,8 @@ import { ident } from '../../../pg/quote.ts'
 /** The connection, one query after the other however many are asked for at once. */
 export interface Session {
   query<Row extends QueryResultRow>(text: string, values?: unknown[]): Promise<QueryResult<Row>>
+  /** Resolves when nothing that was asked for is under way. */
+  idle(): Promise<unknown>
 }
 
 /** Something that works when a channel says so, and now and then. Its methods never throw. */
@@ -31,6 +33,7 @@ export interface Background {
 }
 
 const POLL_MS = 30_000
+const LAST_QUERY_MS = 500
 const RETRY_MS = { first: 250, most: 10_000 }
 
 export function startBackground({ connect, tasks, log }: BackgroundOptions): Background {
@@ -85,6 +88,8 @@ async function serve(client: Client, tasks: readonly BackgroundTask[], log: Logg
   } finally {
     clearInterval(poll)
     for (const task of tasks) task.disconnected()
+    // Cutting a query off would leave a complaint in the server's log.
+    await Promise.race([session.idle(), delay(LAST_QUERY_MS)])
     await client.end().catch(() => {
       // It had ended already.
     })
@@ -101,5 +106,6 @@ function sessionOf(client: Client): Session {
       })
       return next
     },
+    idle: () => last,
   }
 }

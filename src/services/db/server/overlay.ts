@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { ADDENDA, TRUSTED_CONTRIB, UNAVAILABLE, unavailableControl, unavailableScript } from '../extensions/unavailable.ts'
 import { exists, readIfThere } from './files.ts'
 import type { PostgresPackage } from './package.ts'
+import { isAlive } from './process-table.ts'
 import { canReach, type ServerUser } from './user.ts'
 
 export interface ServerTree {
@@ -32,7 +33,10 @@ export async function serverTree({ source, cacheDir, user }: OverlayOptions): Pr
   const hash = createHash('sha256').update(`2\n${source.version}\n${copied ? 'copied' : source.native}\n`)
   for (const [name, text] of [...ours].sort(([a], [b]) => (a < b ? -1 : 1))) hash.update(`${name}\n${text.length}\n${text}`)
   const tree = join(cacheDir, `postgres-${source.version}-${hash.digest('hex').slice(0, 12)}`)
-  if (!(await isWhole(tree))) await make(tree, source, ours, copied)
+  if (!(await isWhole(tree))) {
+    await sweep(cacheDir)
+    await make(tree, source, ours, copied)
+  }
   return { bin: join(tree, 'bin'), major: source.major, version: source.version }
 }
 
@@ -83,6 +87,16 @@ async function isWhole(tree: string): Promise<boolean> {
   } catch {
     // Whatever is wrong with it, a new tree mends it.
     return false
+  }
+}
+
+/** Removes trees that cannot run any more, as the package they link to is gone, and drafts of makers that died. */
+async function sweep(cacheDir: string): Promise<void> {
+  for (const name of await readdir(cacheDir).catch(() => [])) {
+    const path = join(cacheDir, name)
+    const maker = /^postgres-.*\.(\d+)\.[0-9a-f]{8}(\.old)?$/.exec(name)?.[1]
+    const useless = maker ? !isAlive(Number(maker)) : name.startsWith('postgres-') && !(await isWhole(path))
+    if (useless) await rm(path, { recursive: true, force: true })
   }
 }
 

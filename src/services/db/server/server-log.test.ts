@@ -14,6 +14,10 @@ test.each([
   ['[local] 2026-11-23 21:10:12.276 UTC [1] [unknown]@[unknown] LOG:  x', { level: 'info', message: 'x', details: { pid: 1 } }],
   [' 2026-11-23 21:10:12.276 UTC [1] HINT:  try', { level: 'debug', message: 'hint: try', details: { pid: 1 } }],
   [' 2026-11-23 21:10:12.276 UTC [1] PANIC:  oh', { level: 'error', message: 'oh', details: { pid: 1 } }],
+  [
+    ' 2026-11-23 21:10:12.276 UTC [1] FATAL:  the database system is starting up',
+    { level: 'debug', message: 'the database system is starting up', details: { pid: 1 } },
+  ],
   ['\tthe rest of a statement', undefined],
   ['', undefined],
 ])('parseServerLine(%j)', (line, expected) => {

@@ -7,6 +7,9 @@ const KEPT_LINES = 40
 const LINE =
   /^(?<host>\S*) ?(?<time>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} \S+) \[(?<pid>\d+)\] (?:(?<user>[^@ ]*)@(?<database>[^ ]*) )?(?<severity>[A-Z]+\d?): {2}(?<message>.*)$/
 
+/** What every stop and start brings with it. */
+const EXPECTED = /^(terminating connection due to administrator command|the database system is (starting up|shutting down))/
+
 const LEVELS: Readonly<Record<string, 'error' | 'warn' | 'info' | 'debug'>> = {
   PANIC: 'error',
   FATAL: 'warn',
@@ -26,7 +29,7 @@ export function parseServerLine(line: string): ServerLine | undefined {
   const { host, pid, user, database, severity, message } = LINE.exec(line)?.groups ?? {}
   if (severity === undefined || message === undefined) return undefined
   return {
-    level: LEVELS[severity] ?? 'debug',
+    level: EXPECTED.test(message) ? 'debug' : (LEVELS[severity] ?? 'debug'),
     message: severity in LEVELS ? message : `${severity.toLowerCase()}: ${message}`,
     details: {
       pid: Number(pid),
