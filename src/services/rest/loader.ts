@@ -1,7 +1,7 @@
 // Keeps the state up to date: configuration and schema cache at start, after notifications and after a lost connection, with back-off.
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../../log/log.ts'
-import type { Executor } from '../../pg/executor.ts'
+import { type Executor, StatementError } from '../../pg/executor.ts'
 import { PlanCache, type State } from './answer.ts'
 import { Authenticator } from './auth.ts'
 import { configOf, quotedName } from './config.ts'
@@ -85,11 +85,7 @@ export class Loader {
   async #load(): Promise<void> {
     const { executor } = this.state
     const env = this.#env
-    const preConfig = env.PGRST_DB_PRE_CONFIG
-    const inDatabase =
-      env.PGRST_DB_CONFIG || preConfig !== undefined
-        ? await loadDatabaseSettings(executor, preConfig === undefined ? undefined : quotedName(preConfig))
-        : new Map<string, string>()
+    const inDatabase = await this.#databaseSettings()
     const config = configOf(env, inDatabase)
     const cache = await loadSchemaCache(executor, config)
     const roles = env.PGRST_DB_CONFIG ? await loadRoleSettings(executor, cache.serverVersion) : new Map()
@@ -98,5 +94,18 @@ export class Loader {
     // What the connections have prepared may speak of things that changed.
     if (!first) executor.renew()
     this.#log.info({ tables: cache.tables.size, functions: cache.routines.size, ms: Math.round(cache.loadMs) }, 'schema cache loaded')
+  }
+
+  /** A pre-config function that fails costs its settings, not the service. */
+  async #databaseSettings(): Promise<ReadonlyMap<string, string>> {
+    const { PGRST_DB_CONFIG: enabled, PGRST_DB_PRE_CONFIG: preConfig } = this.#env
+    if (!enabled && preConfig === undefined) return new Map()
+    try {
+      return await loadDatabaseSettings(this.state.executor, preConfig === undefined ? undefined : quotedName(preConfig))
+    } catch (error) {
+      if (!(error instanceof StatementError)) throw error
+      this.#log.warn({ err: error }, 'the settings in the database could not be read; those of the environment are used')
+      return new Map()
+    }
   }
 }

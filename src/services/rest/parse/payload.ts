@@ -6,8 +6,14 @@ import { type MediaType, mediaType, typeName } from './media-type.ts'
 import { splitQuery } from './query.ts'
 
 export type Payload =
-  /** JSON text. `keys` are those that every row has; undefined when `columns=` says which are read and nothing was looked at. */
-  | { readonly kind: 'json'; readonly bytes: Buffer; readonly keys: readonly string[] | undefined; readonly isArray: boolean | undefined }
+  /** JSON text; `native` when it came as such. `keys` are those that every row has; undefined when `columns=` says which are read and nothing was looked at. */
+  | {
+      readonly kind: 'json'
+      readonly bytes: Buffer
+      readonly keys: readonly string[] | undefined
+      readonly isArray: boolean | undefined
+      readonly native: boolean
+    }
   | { readonly kind: 'form'; readonly pairs: readonly (readonly [string, string])[] }
   /** For the single unnamed argument of a function. */
   | { readonly kind: 'raw'; readonly type: 'text' | 'xml' | 'octets'; readonly bytes: Buffer }
@@ -30,13 +36,13 @@ export function parsePayload(bytes: Buffer, { contentType, call, columnsGiven }:
       return jsonPayload(bytes, call, columnsGiven)
     case 'csv': {
       const { json, keys } = csvToJson(bytes.toString('utf8'))
-      return { kind: 'json', bytes: Buffer.from(json), keys, isArray: true }
+      return { kind: 'json', bytes: Buffer.from(json), keys, isArray: true, native: false }
     }
     case 'form': {
       const pairs = splitQuery(bytes.toString('utf8'))
       if (call) return { kind: 'form', pairs }
       const row = Object.fromEntries(pairs)
-      return { kind: 'json', bytes: Buffer.from(JSON.stringify(row)), keys: Object.keys(row), isArray: false }
+      return { kind: 'json', bytes: Buffer.from(JSON.stringify(row)), keys: Object.keys(row), isArray: false, native: false }
     }
     case 'text':
     case 'xml':
@@ -47,11 +53,11 @@ export function parsePayload(bytes: Buffer, { contentType, call, columnsGiven }:
 }
 
 function jsonPayload(bytes: Buffer, call: boolean, columnsGiven: boolean): Payload {
-  if (bytes.length === 0 && call) return { kind: 'json', bytes: EMPTY_OBJECT, keys: [], isArray: false }
-  if (columnsGiven && bytes.length > 0) return { kind: 'json', bytes, keys: undefined, isArray: undefined }
+  if (bytes.length === 0 && call) return { kind: 'json', bytes: EMPTY_OBJECT, keys: [], isArray: false, native: true }
+  if (columnsGiven && bytes.length > 0) return { kind: 'json', bytes, keys: undefined, isArray: undefined, native: true }
   const shape = jsonShape(bytes)
   if (shape === undefined) throw new RestError('PGRST102', { words: 'Empty or invalid json' })
-  if (shape.kind === 'scalar') return { kind: 'json', bytes: EMPTY_ARRAY, keys: [], isArray: true }
+  if (shape.kind === 'scalar') return { kind: 'json', bytes: EMPTY_ARRAY, keys: [], isArray: true, native: true }
   if (shape.kind === 'array' && !shape.uniform) throw new RestError('PGRST102', { words: 'All object keys must match' })
-  return { kind: 'json', bytes, keys: shape.keys, isArray: shape.kind === 'array' }
+  return { kind: 'json', bytes, keys: shape.keys, isArray: shape.kind === 'array', native: true }
 }

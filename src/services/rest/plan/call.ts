@@ -14,6 +14,8 @@ export type CallArguments =
 
 export interface CallPlan {
   readonly routine: Routine
+  /** Functions of the result's row that are asked for as if they were columns. */
+  readonly computed: readonly string[]
   readonly args: CallArguments
 }
 
@@ -84,7 +86,8 @@ function notFound(cache: SchemaCache, { schema, name, names, whole }: CallReques
       ? `${without}${single}`
       : ` with parameter${sorted.length > 1 ? 's' : ''} ${sorted.join(', ')}${single}`
   let hint: string | null = null
-  if (overloads.length === 0) {
+  if (raw) hint = null
+  else if (overloads.length === 0) {
     const inSchema = [...cache.routines.values()].flatMap(([first]) => (first?.schema === schema ? [first.name] : []))
     const match = similar(inSchema, name, 0.75)[0]
     if (match) hint = `Perhaps you meant to call the function ${schema}.${match.value}`

@@ -208,7 +208,7 @@ function outputOf(column: Column, { cache }: Planning): string | undefined {
 export const plainField = (name: string): PlannedField => ({ name, path: [], toJson: false, toTsVector: false, transform: undefined })
 
 function fieldOf({ name, path }: Field, column: Column | undefined): PlannedField {
-  const toJson = path.length > 0 && column !== undefined && column.type !== 'json' && column.type !== 'jsonb'
+  const toJson = path.length > 0 && (column === undefined || (column.type !== 'json' && column.type !== 'jsonb'))
   return { name, path, toJson, toTsVector: false, transform: undefined }
 }
 
@@ -244,13 +244,14 @@ function addEmbed(parent: ReadNode, item: SelectRelation, planning: Planning): v
     spread: item.spread ? (isToOne(relationship) ? 'to-one' : 'to-many') : undefined,
     // The same table may be embedded twice under different hints: the number keeps the two apart.
     lateral: `${parent.ref}_${item.alias ?? item.name}_${number}`.slice(-63),
-    empty: item.select.length === 0,
+    empty: false,
     spreadItems: [],
     children: [],
     parent,
   }
   parent.children.push(node)
   addSelect(node, item.select, planning)
+  node.empty = node.select.length === 0 && node.children.every(({ empty }) => empty)
   if (node.spread === 'to-many' && usesAggregates(node)) {
     throw new RestError('PGRST127', { details: 'Aggregates are not implemented for one-to-many or many-to-many spreads.' })
   }
@@ -314,12 +315,20 @@ export function filterOf({ field, negated, operation }: Filter, table: Table | u
   const column = table?.columns.get(field.name)
   const planned = fieldOf(field, column)
   const transform =
-    column !== undefined && field.path.length === 0 && cache.representations.size > 0
+    column !== undefined && field.path.length === 0 && cache.representations.size > 0 && comparesValues(operation)
       ? cache.representations.get(`text\0${column.nominalType}`)
       : undefined
   const toTsVector = operation.kind === 'fts' && column !== undefined && column.type !== 'tsvector'
   return { kind: 'filter', field: { ...planned, transform, toTsVector }, negated, operation }
 }
+
+/** Patterns and the like are no values of the column's type. */
+function comparesValues(operation: Operation): boolean {
+  if (operation.kind === 'quantified') return !PATTERNS.has(operation.operator)
+  return operation.kind === 'in' || operation.kind === 'distinct' || (operation.kind === 'simple' && operation.operator === 'neq')
+}
+
+const PATTERNS: ReadonlySet<string> = new Set(['like', 'ilike', 'match', 'imatch'])
 
 export function logicOf(tree: LogicTree, table: Table | undefined, cache: SchemaCache): Condition {
   if (tree.kind === 'filter') return filterOf(tree.filter, table, cache)

@@ -54,7 +54,8 @@ function none(cache: SchemaCache, schema: string, parent: string, child: string,
   })
 }
 
-function ambiguous(found: readonly ForeignKeyRelationship[], parent: string, child: string): RestError {
+function ambiguous(unordered: readonly ForeignKeyRelationship[], parent: string, child: string): RestError {
+  const found = [...unordered].sort((a, b) => Number(b.keyAtTarget) - Number(a.keyAtTarget))
   const choices = found.map(({ target, constraint, junction }) => `'${target.name}!${junction?.name ?? constraint}'`)
   return new RestError('PGRST201', {
     words: `Could not embed because more than one relationship was found for '${parent}' and '${child}'`,

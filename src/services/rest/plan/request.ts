@@ -13,7 +13,7 @@ import { bodyArguments, type CallPlan, type CallRequest, findRoutine, valueArgum
 import { similar } from './fuzzy.ts'
 import { negotiate } from './media.ts'
 import { planRead, type ReadContext, type ReadPlan } from './read.ts'
-import { planDelete, planInsert, planPut, planUpdate, returnedColumns, type WritePlan } from './write.ts'
+import { computedColumns, planDelete, planInsert, planPut, planUpdate, returnedColumns, type WritePlan } from './write.ts'
 
 export interface PlanSettings {
   readonly maxRows: number | undefined
@@ -148,10 +148,6 @@ function writeOf(
 export function planCall(request: Request, name: string, payload: Payload | undefined, cache: SchemaCache, settings: PlanSettings): Plan {
   const wanted = callRequest(request, name, payload)
   const routine = findRoutine(cache, wanted)
-  const call: CallPlan = {
-    routine,
-    args: payload === undefined ? valueArguments(routine, request.query.args) : bodyArguments(routine, payload, wanted),
-  }
   checkMaxAffected(request.preferences, routine)
   const result: Name = isScalar(routine) ? { schema: '', name: SOURCE } : routine.returns.type
   const read = planRead(
@@ -159,6 +155,11 @@ export function planCall(request: Request, name: string, payload: Payload | unde
     { table: result, ref: SOURCE, filters: true, window: request.window },
     contextOf(request, cache, settings),
   )
+  const call: CallPlan = {
+    routine,
+    computed: isScalar(routine) ? [] : computedColumns(read.root),
+    args: payload === undefined ? valueArguments(routine, request.query.args) : bodyArguments(routine, payload, wanted),
+  }
   const { form, type } = negotiate(cache, {
     accepted: request.accepted,
     subject: isScalar(routine) ? routine : result,
@@ -180,7 +181,7 @@ export function callRequest(request: Request, name: string, payload: Payload | u
     case 'raw':
       return { ...base, names: [], whole: payload.type }
     default:
-      return { ...base, names: request.query.columns ?? payload.keys ?? [], whole: 'json' }
+      return { ...base, names: request.query.columns ?? payload.keys ?? [], whole: payload.native ? 'json' : undefined }
   }
 }
 

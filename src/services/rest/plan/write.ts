@@ -152,3 +152,9 @@ export function returnedColumns(root: ReadNode): readonly string[] {
   }
   return names.has('*') ? ['*', ...[...names].filter((name) => name !== '*' && !root.table?.columns.has(name))] : [...names]
 }
+
+/** Names that a plan selects and that are no columns of its relation, as far as that is known. */
+export function computedColumns({ select, table }: ReadNode): readonly string[] {
+  if (table === undefined) return []
+  return [...new Set(select.map(({ field }) => field.name).filter((name) => name !== '*' && !table.columns.has(name)))]
+}

@@ -182,7 +182,7 @@ function writeAnswer(
       if (page === 1 && key) headers.push(['Location', locationOf(table.name, key)])
       headers.push(['Content-Range', contentRange(0, 0, count)], ...content)
       headers.push(...preferenceHeader(preferences, { resolution: plan.applied.resolution, return: true, missing: true }, settings))
-      const merged = preferences.resolution === 'merge-duplicates' && plan.applied.resolution && inserted === 0
+      const merged = preferences.resolution === 'merge-duplicates' && plan.applied.resolution && (inserted ?? 0) === 0
       return { status: merged ? 200 : 201, headers, body: full ? body : EMPTY }
     }
     case 'put': {

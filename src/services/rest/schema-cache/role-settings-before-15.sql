@@ -4,7 +4,7 @@ with settings as (
   from pg_auth_members m
   join pg_roles r on r.oid = m.roleid
   cross join unnest(r.rolconfig) c
-  where m.member = current_user::regrole::oid
+  where m.member = (select oid from pg_roles where rolname = current_user)
 )
 select json_agg(json_build_array(s.rolname, s.name, s.value))
 from settings s

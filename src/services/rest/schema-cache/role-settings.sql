@@ -4,10 +4,10 @@ with settings as (
   from pg_auth_members m
   join pg_roles r on r.oid = m.roleid
   cross join unnest(r.rolconfig) c
-  where m.member = current_user::regrole::oid
+  where m.member = (select oid from pg_roles where rolname = current_user)
 )
 select json_agg(json_build_array(s.rolname, s.name, s.value))
 from settings s
 left join pg_settings g on g.name = s.name
 where s.name = 'default_transaction_isolation' or g.context is null or g.context = 'user'
-  or (g.context = 'superuser' and has_parameter_privilege(current_user::regrole::oid, s.name, 'set'))
+  or (g.context = 'superuser' and has_parameter_privilege((select oid from pg_roles where rolname = current_user), s.name, 'set'))

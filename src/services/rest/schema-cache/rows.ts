@@ -125,6 +125,7 @@ export function routineOf(row: Row): Routine {
       ([argName, argType, required, isVariadic]): Argument => ({
         name: String(argName),
         type: UNBOUNDED[String(argType)] ?? String(argType),
+        declaredType: String(argType),
         required: required === true,
         variadic: isVariadic === true,
       }),

@@ -75,7 +75,10 @@ export type Relationship = ForeignKeyRelationship | ComputedRelationship
 
 export interface Argument {
   readonly name: string
+  /** What values are cast to: never a type that would cut them. */
   readonly type: string
+  /** The type as the function declares it. */
+  readonly declaredType: string
   readonly required: boolean
   readonly variadic: boolean
 }

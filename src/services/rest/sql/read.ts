@@ -36,7 +36,7 @@ export function countText(node: ReadNode, parameters: Parameters): string {
 
 function selectText(ref: string, { field, cast, aggregate, aggregateCast, as }: PlannedSelect): string {
   let text = fieldText(ref, field)
-  if (field.transform !== undefined && cast === undefined) text = `${field.transform}(${text})`
+  if (field.transform !== undefined) text = `${field.transform}(${text})`
   if (cast !== undefined) text = `CAST(${text} AS ${typeText(cast)})`
   text = aggregated(text, field.name === '*', aggregate, aggregateCast)
   return as === undefined || (as === field.name && field.path.length === 0 && text.endsWith(ident(as))) ? text : `${text} AS ${ident(as)}`
@@ -51,9 +51,11 @@ function aggregated(text: string, rows: boolean, aggregate: string | undefined, 
 function embedTexts(node: ReadNode): string[] {
   const lateral = ident(node.lateral)
   if (node.spread !== undefined) {
-    return node.spreadItems.map(({ name, as, aggregate, aggregateCast, rows }) => {
-      if (name === '*') return `${lateral}.*`
-      return `${aggregated(`${lateral}.${ident(name)}`, rows, aggregate, aggregateCast)} AS ${ident(as)}`
+    return node.spreadItems.flatMap(({ name, as, aggregate, aggregateCast, rows }) => {
+      if (name === '*') return [`${lateral}.*`]
+      // Rows are counted by the outermost parent that is no spread.
+      if (rows && aggregate === undefined) return []
+      return [`${aggregated(`${lateral}.${ident(name)}`, rows, aggregate, aggregateCast)} AS ${ident(as)}`]
     })
   }
   if (node.empty) return []

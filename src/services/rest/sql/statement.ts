@@ -52,7 +52,7 @@ export function writeStatement(
   const key =
     location.length === 0
       ? 'null'
-      : `(SELECT json_agg(json_build_array(key, value)) FROM json_each_text((SELECT row_to_json(s) FROM pgrst_source s LIMIT 1)) WHERE key = ANY (ARRAY[${location.map((name) => literal(name)).join(', ')}]::text[]))`
+      : `(SELECT json_agg(json_build_array(key, value)) FROM (SELECT * FROM json_each_text((SELECT row_to_json(s) FROM pgrst_source s LIMIT 1)) ORDER BY key) k WHERE key = ANY (ARRAY[${location.map((name) => literal(name)).join(', ')}]::text[]))`
   const inserted = upsert ? `nullif(current_setting('pgrst.inserted', true), '')` : 'null'
   const columns = `null::bigint, count(*), ${bodyText(shape)}, ${ANSWER_SETTINGS}, ${key}, ${inserted}`
   const csv = shape.form.kind === 'csv'

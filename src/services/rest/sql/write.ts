@@ -18,7 +18,7 @@ export function writeText(plan: WritePlan, parameters: Parameters): string {
       const { source } = plan
       // Nothing to set: no row is touched, and none comes back.
       if (source.columns.length === 0)
-        return `SELECT ${plan.returning.length === 0 ? '1' : plan.returning.map((name) => (name === '*' ? '*' : ident(name))).join(', ')} FROM ${table} WHERE false`
+        return `SELECT ${plan.returning.length === 0 ? '1' : plan.returning.map((name) => (name === '*' ? '*' : `${ident(ref)}.${ident(name)}`)).join(', ')} FROM ${table} WHERE false`
       const set = source.columns.map(({ name }) => `${ident(name)} = pgrst_body.${ident(name)}`).join(', ')
       const from = `FROM ${bodyFrom(source, parameters, true)}`
       return `UPDATE ${table} SET ${set} ${from}${whereText(plan, ref, parameters)}${returning}`
@@ -74,7 +74,7 @@ function bodyFrom({ bytes, isArray, columns, useDefaults }: Source, parameters: 
     const pairs = defaults.map((column) => `${literal(column.name)}, ${column.default}`).join(', ')
     data = 'pgrst_defaults.json_data'
     payload = isArray
-      ? `${payload}, LATERAL (SELECT jsonb_agg(jsonb_build_object(${pairs}) || item) AS json_data FROM jsonb_array_elements(pgrst_payload.json_data) item) pgrst_defaults`
+      ? `${payload}, LATERAL (SELECT jsonb_agg(jsonb_build_object(${pairs}) || elem) AS json_data FROM jsonb_array_elements(pgrst_payload.json_data) elem) pgrst_defaults`
       : `${payload}, LATERAL (SELECT jsonb_build_object(${pairs}) || pgrst_payload.json_data AS json_data) pgrst_defaults`
   }
   const list = columns

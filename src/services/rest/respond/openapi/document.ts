@@ -143,7 +143,7 @@ function propertyOf(column: Column, table: Table, visible: Visible): Json {
     ...(fallback !== undefined && { default: fallback }),
     ...(description !== '' && { description }),
     ...(column.enum.length > 0 && { enum: column.enum }),
-    format: column.type,
+    format: formatOf(column.type),
     ...(column.maxLength !== undefined && { maxLength: column.maxLength }),
     ...typed(column.type),
   }
@@ -212,37 +212,47 @@ function routinePath(routine: Routine): Json {
           ...(required.length > 0 && { required }),
           type: 'object',
           ...(routine.description !== undefined && { description: routine.description }),
-          properties: Object.fromEntries(
-            routine.args.map((argument) => [argument.name, { format: argument.type, ...typed(argument.type) }]),
-          ),
+          properties: Object.fromEntries(routine.args.map((argument) => [argument.name, argumentType(argument, routine)])),
         },
       },
       REF('preferParams'),
     ],
   }
   if (routine.volatility === 'volatile') return { post }
-  return { get: { ...common, parameters: routine.args.map(queryParameter) }, post }
+  return { get: { ...common, parameters: routine.args.map((argument) => queryParameter(argument, routine)) }, post }
 }
 
-function queryParameter(argument: Argument): Json {
-  const type = typed(argument.type)
-  const scalar = 'items' in type ? { type: 'string' } : 'type' in type ? type : { type: 'string' }
-  const multi = argument.variadic ? { type: 'array', items: { type: 'string' }, collectionFormat: 'multi' } : scalar
-  return { name: argument.name, required: argument.required, in: 'query', format: argument.type, ...multi }
+/** Types of the function's own schema go without its name. */
+function argumentType({ declaredType }: Argument, { schema }: Routine): Json {
+  const type = declaredType.startsWith(`${schema}.`) ? declaredType.slice(schema.length + 1) : declaredType
+  return { format: formatOf(type), ...typed(type) }
 }
+
+function queryParameter(argument: Argument, routine: Routine): Json {
+  const common = { name: argument.name, required: argument.required, in: 'query' }
+  if (argument.variadic) {
+    const items = { format: argument.declaredType.replace(/\[\]$/, ''), type: 'string' }
+    return { ...common, type: 'array', items, collectionFormat: 'multi' }
+  }
+  const type = argumentType(argument, routine)
+  return { ...common, ...(type['type'] === 'array' || type['type'] === undefined ? { format: type['format'], type: 'string' } : type) }
+}
+
+const FORMATS: Readonly<Record<string, string>> = { smallint: 'int32', integer: 'int32', bigint: 'int64' }
+const formatOf = (type: string): string => FORMATS[type] ?? type
 
 const header = (name: string, description: string, values: readonly string[]): Json => ({
   name,
   description,
   required: false,
-  enum: values,
+  ...(values.length > 0 && { enum: values }),
   in: 'header',
   type: 'string',
 })
 const query = (name: string, description: string): Json => ({ name, description, required: false, in: 'query', type: 'string' })
 
 const COMMON_PARAMETERS: Json = {
-  preferParams: header('Prefer', 'Preference', ['params=single-object']),
+  preferParams: header('Prefer', 'Preference', []),
   preferReturn: header('Prefer', 'Preference', ['return=representation', 'return=minimal', 'return=none']),
   preferCount: header('Prefer', 'Preference', ['count=none']),
   preferPost: header('Prefer', 'Preference', [
