@@ -6,7 +6,7 @@ import { FUNCTION_SLUG, invalidFunctionName } from '../project/config/functions.
 import { at, type Tree } from '../project/config/tree.ts'
 import { CONFIG_FILE } from '../project/workdir.ts'
 import { CliError, type Command, flagText } from './command.ts'
-import { projectFolder } from './project-link.ts'
+import { workDirOf } from './stack-link.ts'
 
 type Access = 'none' | 'apikey' | 'user'
 
@@ -23,7 +23,7 @@ export const functionsNew: Command = {
     const slug = invocation.args[0]!
     if (!FUNCTION_SLUG.test(slug)) throw new CliError(invalidFunctionName(slug))
     const access = flagText(invocation.flags, 'auth') as Access
-    const workDir = projectFolder(invocation)
+    const workDir = workDirOf(invocation)
     const folder = join('supabase', 'functions', slug)
     const entry = join(folder, 'index.ts')
     if (existsSync(join(workDir, entry))) throw new CliError(`failed to create function entrypoint: open ${entry}: file exists`)

@@ -21,7 +21,7 @@ async function plinthKeys(flags: string[], { env = {}, yes = false }: { env?: Re
     version: '1.2.3',
     argv: ['keys', ...flags, '--workdir', dir],
     env,
-    cwd: '/',
+    cwd: dir,
     signal: new AbortController().signal,
     io: {
       out(text) {

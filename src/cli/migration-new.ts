@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { MIGRATIONS_DIR } from '../project/migrations.ts'
 import { CliError, type Command } from './command.ts'
-import { projectFolder } from './project-link.ts'
+import { workDirOf } from './stack-link.ts'
 
 export const migrationNew: Command = {
   name: 'migration new',
@@ -16,7 +16,7 @@ export const migrationNew: Command = {
     const name = args[0]!
     if (name === '' || /[/\\\0]/.test(name))
       throw new CliError(`invalid migration name: ${JSON.stringify(name)} would not be one file name`)
-    const workDir = projectFolder(invocation)
+    const workDir = workDirOf(invocation)
     const path = join(MIGRATIONS_DIR, `${versionOf(new Date())}_${name}.sql`)
     const content = await io.readInput()
     mkdirSync(join(workDir, MIGRATIONS_DIR), { recursive: true })

@@ -4,18 +4,11 @@ import { ConfigError } from '../project/config/error.ts'
 import { type LoadedProject, loadProject } from '../project/config/load.ts'
 import { connect, databaseUrl } from '../project/connect.ts'
 import { MigrationOrderError } from '../project/migrations.ts'
-import { findWorkDir } from '../project/workdir.ts'
 import { CliError, type Flag, flagOn, flagText, type Invocation } from './command.ts'
-
-/** The folder of the project; said on stderr when it is another one than the present folder. */
-export function projectFolder({ cwd, flags, io }: Pick<Invocation, 'cwd' | 'flags' | 'io'>): string {
-  const workDir = findWorkDir(cwd, flagText(flags, 'workdir'))
-  if (workDir !== cwd) io.err(`Using workdir ${workDir}\n`)
-  return workDir
-}
+import { workDirOf } from './stack-link.ts'
 
 export function openProject(invocation: Invocation): LoadedProject {
-  const workDir = projectFolder(invocation)
+  const workDir = workDirOf(invocation)
   try {
     const project = loadProject({ workDir, processEnv: invocation.env })
     for (const warning of project.warnings) invocation.io.err(`${warning}\n`)

@@ -8,9 +8,10 @@ import type { StackStatus } from '../stack/stack.ts'
 import { stateDirOf } from '../stack/state-dir.ts'
 import { flagText, type Invocation } from './command.ts'
 
-export const workDirOf = ({ cwd, flags, io }: Invocation): string => {
+/** The folder that a command works on; said on stderr when it is another one than the present folder. */
+export const workDirOf = ({ cwd, flags, io }: Pick<Invocation, 'cwd' | 'flags' | 'io'>): string => {
   const workDir = findWorkDir(cwd, flagText(flags, 'workdir'))
-  if (workDir !== cwd && flagText(flags, 'workdir') === undefined) io.err(`Using workdir ${workDir}\n`)
+  if (workDir !== cwd) io.err(`Using workdir ${workDir}\n`)
   return workDir
 }
 

@@ -2,7 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CliError, type Command } from './command.ts'
-import { projectFolder } from './project-link.ts'
+import { workDirOf } from './stack-link.ts'
 
 const TESTS_DIR = join('supabase', 'tests')
 
@@ -25,7 +25,7 @@ export const testNew: Command = {
   async run(invocation) {
     const name = invocation.args[0]!
     if (name === '' || /[/\\\0]/.test(name)) throw new CliError(`invalid test name: ${JSON.stringify(name)} would not be one file name`)
-    const workDir = projectFolder(invocation)
+    const workDir = workDirOf(invocation)
     const path = join(TESTS_DIR, `${name}_test.sql`)
     mkdirSync(join(workDir, TESTS_DIR), { recursive: true })
     try {

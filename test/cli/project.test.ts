@@ -161,4 +161,12 @@ describe('with a database', () => {
     expect(await project.sql('select n from public.one')).toEqual([{ n: 7 }])
     expect(await project.sql("select to_regclass('public.four') as gone")).toEqual([{ gone: null }])
   })
+  test('a reset goes by what config.toml says now', async () => {
+    const config = readFileSync(join(project.dir, 'supabase/config.toml'), 'utf8')
+    project.write('supabase/config.toml', `${config}\n[db.seed]\nsql_paths = ["./other.sql"]\n`)
+    project.write('supabase/other.sql', 'insert into public.one values (70), (71);')
+    const reset = await project.good('db', 'reset')
+    expect(reset.err).toContain('Seeding data from supabase/other.sql...')
+    expect(await project.sql('select n from public.one order by n')).toEqual([{ n: 70 }, { n: 71 }])
+  })
 })

@@ -48,10 +48,15 @@ export const describeProject: DescribeStack = async (options) => {
     absent: choice.absent,
     values: statusValues(context, choice),
     ports: publishedPorts(context, names),
-    prepare: (database, prepare) => prepareDatabase({ workDir, config, migrations, databaseUrl: databaseUrl(config) }, database, prepare),
+    prepare: (database, prepare) => {
+      // A reset comes long after the start: what config.toml says by then about migrations, seeds and secrets counts.
+      const now = prepare.fresh ? loadProject({ workDir, processEnv }).config : config
+      return prepareDatabase({ workDir, config: now, migrations, databaseUrl: databaseUrl(config) }, database, prepare)
+    },
     finish: async ({ report }) => {
-      const buckets = bucketsOf(config)
-      if (buckets.length === 0 || !config.storage.enabled) return
+      const { config: now } = loadProject({ workDir, processEnv })
+      const buckets = bucketsOf(now)
+      if (buckets.length === 0 || !now.storage.enabled) return
       await withClient(databaseUrl(config, 'supabase_storage_admin'), (client) => writeBuckets(client, buckets, report))
     },
     notices: [...project.warnings, ...choice.notices, ...versionNotice(config.db.major_version)],
