@@ -53,6 +53,7 @@ async function serve(route: Route, state: AuthState, request: FastifyRequest, re
   let result: Answer
   try {
     result = await answer(route, call, state)
+    if (route.method !== 'GET' && result.status < 300) state.cleanup?.step(state.pool)
   } catch (error) {
     result = refuse(error, { id: call.id, version: request.headers['x-supabase-api-version'] }, state.log)
   }

@@ -2,11 +2,13 @@
 import { openPool } from '../../pg/pool.ts'
 import { defineService } from '../../service/definition.ts'
 import { buildApp } from './app.ts'
+import { Cleanup } from './cleanup.ts'
 import { authEnv, DEFAULT_PORT } from './env.ts'
 import { Hooks } from './hooks/hooks.ts'
 import { Limits } from './limits/limits.ts'
 import { Mailer } from './mail/mailer.ts'
 import { authMigrations } from './migrations/index.ts'
+import { ValueCipher } from './passwords/encryption.ts'
 import { PasswordHasher } from './passwords/hash.ts'
 import { redirectRules } from './request/redirect-target.ts'
 import { routes } from './routes/index.ts'
@@ -15,6 +17,8 @@ import { tokenKeys } from './tokens/keys.ts'
 
 /** Connections where GOTRUE_DB_MAX_POOL_SIZE does not say how many. */
 const DEFAULT_POOL = 10
+/** Upstream's names of levels where ours differ. */
+const LEVELS: Readonly<Record<string, string>> = { warning: 'warn', panic: 'fatal' }
 
 export const auth = defineService({
   name: 'auth',
@@ -24,17 +28,18 @@ export const auth = defineService({
     { endpoint: DEFAULT_PORT, host: env.GOTRUE_API_HOST || '0.0.0.0', port: env.GOTRUE_API_PORT ?? env.PORT ?? DEFAULT_PORT },
   ],
   async start(env, ctx) {
+    const log = env.GOTRUE_LOG_LEVEL ? ctx.log.child({}, { level: LEVELS[env.GOTRUE_LOG_LEVEL] ?? env.GOTRUE_LOG_LEVEL }) : ctx.log
     const pool = openPool({
       connectionString: (env.GOTRUE_DB_DATABASE_URL ?? env.DATABASE_URL)!,
       max: env.GOTRUE_DB_MAX_POOL_SIZE || DEFAULT_POOL,
       applicationName: 'plinth auth',
-      log: ctx.log,
+      log,
     })
-    const mailer = new Mailer(env, ctx.log)
+    const mailer = new Mailer(env, log)
     try {
       const state: AuthState = {
         env,
-        log: ctx.log,
+        log,
         pool,
         keys: tokenKeys(env),
         redirects: redirectRules(env.GOTRUE_SITE_URL, env.GOTRUE_URI_ALLOW_LIST),
@@ -42,6 +47,8 @@ export const auth = defineService({
         hooks: new Hooks(env, pool),
         mailer,
         passwords: new PasswordHasher(env.PLINTH_AUTH_HASH_QUEUE),
+        cipher: new ValueCipher(env),
+        cleanup: env.GOTRUE_DB_CLEANUP_ENABLED ? new Cleanup(env, log) : undefined,
       }
       const client = await pool.connect()
       try {

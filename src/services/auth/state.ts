@@ -1,10 +1,12 @@
 // What one running instance of the service holds. Passed down, never kept in a module: two instances in one process do not meet.
 import type pg from 'pg'
 import type { Logger } from '../../log/log.ts'
+import type { Cleanup } from './cleanup.ts'
 import type { AuthEnv } from './env.ts'
 import type { Hooks } from './hooks/hooks.ts'
 import type { Limits } from './limits/limits.ts'
 import type { Mailer } from './mail/mailer.ts'
+import type { ValueCipher } from './passwords/encryption.ts'
 import type { PasswordHasher } from './passwords/hash.ts'
 import type { RedirectRules } from './request/redirect-target.ts'
 import type { TokenKeys } from './tokens/keys.ts'
@@ -19,4 +21,7 @@ export interface AuthState {
   readonly hooks: Hooks
   readonly mailer: Mailer
   readonly passwords: PasswordHasher
+  readonly cipher: ValueCipher
+  /** Where GOTRUE_DB_CLEANUP_ENABLED says so. */
+  readonly cleanup: Cleanup | undefined
 }

@@ -83,7 +83,7 @@ export async function afterUserCreated(state: AuthState, call: Call, user: User)
 /** Stores the draft. Triggers on auth.users run here: one that raises undoes the sign-up. */
 export async function storeUser(state: AuthState, tx: Tx, draft: NewUser, role = state.env.GOTRUE_JWT_DEFAULT_GROUP_NAME): Promise<User> {
   try {
-    await insertUser(tx, draft)
+    await insertUser(tx, { ...draft, encrypted_password: state.cipher.seal(draft.id, draft.encrypted_password) })
     const stored = await findUserById(tx, draft.id)
     if (!stored) throw new Error('a trigger removed the new row')
     return await updateUser(tx, stored, { role: role.trim() })

@@ -164,7 +164,7 @@ async function confirmSignUp(state: AuthState, tx: Tx, call: Call, user: User): 
   // An invited user has no password: a made up one stands until they set their own.
   const ready =
     user.encrypted_password === '' && user.invited_at !== null
-      ? await storePassword(tx, user, await state.passwords.hash(randomPassword()), undefined)
+      ? await storePassword(tx, user, state.cipher.seal(user.id, await state.passwords.hash(randomPassword())), undefined)
       : user
   await audit(state, tx, call, user, 'user_signedup')
   const confirmed = await confirmEmail(tx, ready)

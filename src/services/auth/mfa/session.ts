@@ -41,7 +41,7 @@ async function nextToken(state: AuthState, tx: Tx, call: UserCall, sessionId: st
   if (session?.refresh_token_hmac_key && session.refresh_token_counter !== null) {
     const counter = session.refresh_token_counter + 2
     await setRefreshTokenState(tx, sessionId, session.refresh_token_hmac_key, counter)
-    return encodeRefreshToken(sessionId, counter, Buffer.from(session.refresh_token_hmac_key, 'base64url'))
+    return encodeRefreshToken(sessionId, counter, Buffer.from(state.cipher.open(sessionId, session.refresh_token_hmac_key), 'base64url'))
   }
   const current = (await findActiveToken(tx, sessionId)) ?? (await findFirstToken(tx, sessionId))
   if (!current) throw errors.failure('Database error finding refresh token')

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import { audit } from '../accounts/audit.ts'
 import { showUser } from '../accounts/user-json.ts'
@@ -23,8 +24,14 @@ export const challenge = userRoute({
   async handle(call, state) {
     const factor = await ownFactor(state, call.user.id, call.params['factor_id'])
     const code = await prepare(state, call, factor)
+    const id = randomUUID()
     const made = await transaction(state.pool, async (tx) => {
-      const row = await insertChallenge(tx, factor.id, call.address, code)
+      const row = await insertChallenge(tx, {
+        id,
+        factorId: factor.id,
+        address: call.address,
+        otpCode: code && state.cipher.seal(id, code),
+      })
       await audit(state, tx, call, call.user, 'challenge_created', { factor_id: factor.id, factor_status: factor.status })
       return row
     })

@@ -31,7 +31,10 @@ export const verifyFactorRoute = userRoute({
     checkEnabled(state, factor)
     if (params.code === '') throw errors.validation('Code needs to be non-empty')
     const challenge = await openChallenge(state, call, factor, params.challenge_id)
-    const valid = factor.factor_type === 'totp' ? isTotp(factor.secret ?? '', params.code) : sameText(challenge.otp_code, params.code)
+    const valid =
+      factor.factor_type === 'totp'
+        ? isTotp(state.cipher.open(factor.id, factor.secret ?? ''), params.code)
+        : sameText(state.cipher.open(challenge.id, challenge.otp_code), params.code)
     await askHook(state, call, factor, valid)
     if (!valid) throw factor.factor_type === 'totp' ? errors.totpWrong() : errors.phoneCodeWrong()
     const answer = await transaction(state.pool, async (tx) => {

@@ -55,7 +55,12 @@ async function enrollTotp(state: AuthState, call: UserCall, params: Params): Pro
   const secret = newSecret()
   const uri = otpauthUri(issuer, call.user.email, secret)
   const id = randomUUID()
-  await store(state, call, { id, userId: call.user.id, type: 'totp', friendlyName: params.friendly_name, secret }, { factor_id: id })
+  await store(
+    state,
+    call,
+    { id, userId: call.user.id, type: 'totp', friendlyName: params.friendly_name, secret: state.cipher.seal(id, secret) },
+    { factor_id: id },
+  )
   return ok({ id, type: 'totp', friendly_name: params.friendly_name, totp: { qr_code: qrSvg(uri), secret, uri } })
 }
 

@@ -9,6 +9,7 @@ import {
   takeEmailChange,
   takePhoneChange,
 } from '../accounts/change.ts'
+import { passwordFits } from '../accounts/password.ts'
 import { takeNonce } from '../accounts/reauthenticate.ts'
 import { showUser } from '../accounts/user-json.ts'
 import type { AuthEnv } from '../env.ts'
@@ -131,9 +132,9 @@ async function acceptPassword(state: AuthState, call: UserCall, update: Update):
   if (password === '') return ''
   if (env.GOTRUE_SECURITY_UPDATE_PASSWORD_REQUIRE_CURRENT_PASSWORD && user.encrypted_password !== '' && !cameByCode(call)) {
     if (!currentPassword) throw errors.currentPasswordRequired()
-    if (!(await passwords.matches(user.encrypted_password, currentPassword))) throw errors.currentPasswordInvalid()
+    if (!(await passwordFits(state, user, currentPassword))) throw errors.currentPasswordInvalid()
   }
-  if (await passwords.matches(user.encrypted_password, password)) throw errors.samePassword()
+  if (await passwordFits(state, user, password)) throw errors.samePassword()
   return passwords.hash(password)
 }
 
@@ -146,7 +147,7 @@ async function change(state: AuthState, tx: Tx, call: UserCall, update: Update, 
   let user = await lockUser(tx, call.user.id)
   if (!user) throw errors.subNotFound()
   if (hash !== undefined) {
-    user = await storePassword(tx, user, hash, call.session?.id)
+    user = await storePassword(tx, user, state.cipher.seal(user.id, hash), call.session?.id)
     await audit(state, tx, call, user, 'user_updated_password')
   }
   if (update.data) user = await mergeUserMetadata(tx, user, update.data)

@@ -1,5 +1,4 @@
 // auth.mfa_factors and auth.mfa_challenges: second factors and the attempts to show them.
-import { randomUUID } from 'node:crypto'
 import type { Db } from './database.ts'
 
 export type FactorType = 'totp' | 'phone' | 'webauthn'
@@ -89,12 +88,21 @@ export interface MfaChallenge {
 
 const CHALLENGE = `id, factor_id, created_at, verified_at, host(ip_address) as ip_address, coalesce(otp_code, '') as otp_code`
 
-export async function insertChallenge(db: Db, factorId: string, address: string, otpCode?: string): Promise<MfaChallenge> {
+export interface NewChallenge {
+  readonly id: string
+  readonly factorId: string
+  readonly address: string
+  readonly otpCode: string | undefined
+}
+
+export async function insertChallenge(db: Db, challenge: NewChallenge): Promise<MfaChallenge> {
   const { rows } = await db.query<MfaChallenge>(
     `insert into auth.mfa_challenges (id, factor_id, created_at, ip_address, otp_code) values ($1, $2, now(), $3, $4) returning ${CHALLENGE}`,
-    [randomUUID(), factorId, address, otpCode ?? null],
+    [challenge.id, challenge.factorId, challenge.address, challenge.otpCode ?? null],
   )
-  await db.query('update auth.mfa_factors set last_challenged_at = clock_timestamp(), updated_at = now() where id = $1', [factorId])
+  await db.query('update auth.mfa_factors set last_challenged_at = clock_timestamp(), updated_at = now() where id = $1', [
+    challenge.factorId,
+  ])
   return rows[0]!
 }
 

@@ -50,6 +50,7 @@ export async function findSessionsOf(db: Db, userId: string): Promise<readonly S
 }
 
 export interface NewSession {
+  readonly id: string
   readonly userId: string
   readonly userAgent: string
   readonly address: string
@@ -58,14 +59,12 @@ export interface NewSession {
   readonly counter?: number
 }
 
-export async function insertSession(db: Db, session: NewSession): Promise<string> {
-  const id = randomUUID()
+export async function insertSession(db: Db, session: NewSession): Promise<void> {
   await db.query(
     `insert into auth.sessions (id, user_id, aal, created_at, updated_at, user_agent, ip, tag, refresh_token_hmac_key, refresh_token_counter)
      values ($1, $2, 'aal1', now(), now(), nullif($3, ''), nullif($4, '')::inet, $5, $6, $7)`,
-    [id, session.userId, session.userAgent, session.address, session.tag ?? null, session.hmacKey ?? null, session.counter ?? null],
+    [session.id, session.userId, session.userAgent, session.address, session.tag ?? null, session.hmacKey ?? null, session.counter ?? null],
   )
-  return id
 }
 
 /** Notes a sign-in method of the session; the same method again renews its time. */

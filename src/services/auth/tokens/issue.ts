@@ -1,5 +1,5 @@
 // A new session and its first pair of tokens: the last step of every way in.
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { errors } from '../errors.ts'
 import { type Call, header } from '../request/call.ts'
 import type { AuthState } from '../state.ts'
@@ -13,19 +13,19 @@ import { encodeRefreshToken } from './refresh-token-v2.ts'
 
 /** `method` goes into the session's amr: `password`, `otp`, `anonymous`, `magiclink`, ... */
 export async function issueSession(state: AuthState, tx: Tx, call: Call, user: User, method: string): Promise<TokenAnswer> {
-  const agent = { userId: user.id, userAgent: header(call, 'user-agent'), address: call.address }
+  const sessionId = randomUUID()
+  const session = { id: sessionId, userId: user.id, userAgent: header(call, 'user-agent'), address: call.address }
   call.answerHeaders.set('sb-auth-user-id', user.id)
-  let sessionId: string
   let refreshToken: string
   let signedIn: User
   try {
     if (state.env.GOTRUE_SECURITY_REFRESH_TOKEN_ALGORITHM_VERSION === 2) {
       const key = randomBytes(32)
-      sessionId = await insertSession(tx, { ...agent, hmacKey: key.toString('base64url'), counter: 0 })
+      await insertSession(tx, { ...session, hmacKey: state.cipher.seal(sessionId, key.toString('base64url')), counter: 0 })
       refreshToken = encodeRefreshToken(sessionId, 0, key)
       call.answerHeaders.set('sb-auth-refresh-token-counter', '0')
     } else {
-      sessionId = await insertSession(tx, agent)
+      await insertSession(tx, session)
       refreshToken = await insertRefreshToken(tx, user.id, sessionId, null)
       call.answerHeaders.set('sb-auth-refresh-token-prefix', refreshToken.slice(0, 5))
     }

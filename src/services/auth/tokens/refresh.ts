@@ -49,7 +49,7 @@ export async function refreshSession(state: AuthState, call: Call, text: string)
   if (!v2 && !/^[a-z0-9]{12}$/.test(text)) throw errors.refreshMalformed()
   const startedAt = Date.now()
   do {
-    const found = await find(state.pool, text, v2)
+    const found = await find(state, state.pool, text, v2)
     if (!found) throw errors.refreshNotFound()
     await check(state, call, found, startedAt)
     try {
@@ -62,10 +62,10 @@ export async function refreshSession(state: AuthState, call: Call, text: string)
   throw errors.conflict()
 }
 
-async function find(db: Db, text: string, v2: RefreshTokenV2 | undefined): Promise<Found | undefined> {
+async function find(state: AuthState, db: Db, text: string, v2: RefreshTokenV2 | undefined): Promise<Found | undefined> {
   if (v2) {
     const session = await findSession(db, v2.sessionId)
-    return session && withKey(db, session, v2)
+    return session && withKey(state, db, session, v2)
   }
   const token = await findRefreshToken(db, text)
   const user = token && (await findUserById(db, token.user_id))
@@ -73,20 +73,20 @@ async function find(db: Db, text: string, v2: RefreshTokenV2 | undefined): Promi
   return { user, token: { v1: token }, session: token.session_id ? await findSession(db, token.session_id) : undefined }
 }
 
-async function withKey(db: Db, session: Session, v2: RefreshTokenV2): Promise<Found | undefined> {
-  const key = Buffer.from(session.refresh_token_hmac_key ?? '', 'base64url')
+async function withKey(state: AuthState, db: Db, session: Session, v2: RefreshTokenV2): Promise<Found | undefined> {
+  const key = Buffer.from(state.cipher.open(session.id, session.refresh_token_hmac_key ?? ''), 'base64url')
   if (key.length === 0 || session.refresh_token_counter === null || !isSignedBy(v2, key)) return undefined
   const user = await findUserById(db, session.user_id)
   return user && { user, session, token: { v2, key } }
 }
 
-async function lock(tx: Tx, text: string, v2: RefreshTokenV2 | undefined): Promise<Found & { session: Session }> {
+async function lock(state: AuthState, tx: Tx, text: string, v2: RefreshTokenV2 | undefined): Promise<Found & { session: Session }> {
   const token = v2 ? undefined : await lockRefreshToken(tx, text)
   const sessionId = v2 ? v2.sessionId : token?.session_id
   const session = sessionId ? await lockSession(tx, sessionId) : undefined
   if (!session) throw new Locked()
   if (v2) {
-    const found = await withKey(tx, session, v2)
+    const found = await withKey(state, tx, session, v2)
     if (!found) throw new Locked()
     return { ...found, session }
   }
@@ -123,7 +123,7 @@ async function swap(
   v2: RefreshTokenV2 | undefined,
   nowMs: number,
 ): Promise<TokenAnswer> {
-  const { user, session, token } = await lock(tx, text, v2)
+  const { user, session, token } = await lock(state, tx, text, v2)
   // Sessions of OAuth clients are refreshed where the client can prove itself.
   if (session.oauth_client_id) throw errors.refreshNotFound()
   if (state.env.GOTRUE_SESSIONS_SINGLE_PER_USER)
@@ -170,7 +170,7 @@ async function swapV1(state: AuthState, tx: Tx, call: Call, user: User, session:
     }
   }
   await audit(state, tx, call, user, 'token_refreshed')
-  if (shouldUpgrade(state, session)) return upgrade(tx, call, session)
+  if (shouldUpgrade(state, session)) return upgrade(state, tx, call, session)
   return announceV1(call, await replaceToken(state, tx, call, user, token))
 }
 
@@ -193,10 +193,10 @@ function shouldUpgrade(state: AuthState, session: Session): boolean {
   return version === 2 && Number.parseInt(session.id.slice(-8), 16) % 100 < share
 }
 
-async function upgrade(tx: Tx, call: Call, session: Session): Promise<string> {
+async function upgrade(state: AuthState, tx: Tx, call: Call, session: Session): Promise<string> {
   const key = randomBytes(32)
   await revokeTokensOf(tx, session.id)
-  await setRefreshTokenState(tx, session.id, key.toString('base64url'), 0)
+  await setRefreshTokenState(tx, session.id, state.cipher.seal(session.id, key.toString('base64url')), 0)
   call.answerHeaders.set('sb-auth-refresh-token-counter', '0')
   return encodeRefreshToken(session.id, 0, key)
 }

@@ -64,7 +64,7 @@ export const adminCreateUser = adminRoute({
     const draft = draftUser({ aud, email, phone, hash, data: params.user_metadata, providers, ...(id ? { id } : {}) })
     try {
       const user = await transaction(state.pool, async (tx) => {
-        await insertUser(tx, draft)
+        await insertUser(tx, { ...draft, encrypted_password: state.cipher.seal(draft.id, draft.encrypted_password) })
         for (const provider of providers) {
           const address = provider === 'email' ? { email } : { phone }
           await insertIdentity(tx, draft.id, provider, { sub: draft.id, ...address, email_verified: false, phone_verified: false })
@@ -146,7 +146,7 @@ async function update(
   if (!user) throw errors.userNotFound()
   if (params.role) user = await updateUser(tx, user, { role: params.role.trim() })
   user = await confirm(tx, user, params)
-  if (hash !== undefined) user = await storePassword(tx, user, hash, undefined)
+  if (hash !== undefined) user = await storePassword(tx, user, state.cipher.seal(user.id, hash), undefined)
   if (params.email) {
     await putIdentity(tx, user, 'email', { email: params.email, email_verified: params.email_confirm })
     user = await updateUser(tx, user, { email: params.email, ...(params.email_confirm ? { is_anonymous: false } : {}) })

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { audit } from '../../accounts/audit.ts'
+import { passwordFits } from '../../accounts/password.ts'
 import { errors, WeakPasswordError } from '../../errors.ts'
 import { checkStrength } from '../../passwords/strength.ts'
 import { plainPhone } from '../../request/addresses.ts'
@@ -25,7 +26,7 @@ export async function passwordGrant(call: Call, state: AuthState): Promise<Token
     throw errors.invalidLogin()
   }
   if (isBanned(user)) throw errors.loginBanned()
-  const valid = await state.passwords.matches(user.encrypted_password, password)
+  const valid = await passwordFits(state, user, password)
   const weakness = valid ? await weaknessOf(state, password) : undefined
   await askHook(state, call, user, valid)
   if (!valid) throw errors.invalidLogin()
