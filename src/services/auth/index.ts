@@ -14,6 +14,7 @@ import { redirectRules } from './request/redirect-target.ts'
 import { routes } from './routes/index.ts'
 import type { AuthState } from './state.ts'
 import { tokenKeys } from './tokens/keys.ts'
+import { Turns } from './tokens/turns.ts'
 
 /** Connections where GOTRUE_DB_MAX_POOL_SIZE does not say how many. */
 const DEFAULT_POOL = 10
@@ -48,6 +49,7 @@ export const auth = defineService({
         mailer,
         passwords: new PasswordHasher(env.PLINTH_AUTH_HASH_QUEUE),
         cipher: new ValueCipher(env),
+        refreshing: new Turns(),
         cleanup: env.GOTRUE_DB_CLEANUP_ENABLED ? new Cleanup(env, log) : undefined,
       }
       const client = await pool.connect()

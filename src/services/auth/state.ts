@@ -10,6 +10,7 @@ import type { ValueCipher } from './passwords/encryption.ts'
 import type { PasswordHasher } from './passwords/hash.ts'
 import type { RedirectRules } from './request/redirect-target.ts'
 import type { TokenKeys } from './tokens/keys.ts'
+import type { Turns } from './tokens/turns.ts'
 
 export interface AuthState {
   readonly env: AuthEnv
@@ -22,6 +23,8 @@ export interface AuthState {
   readonly mailer: Mailer
   readonly passwords: PasswordHasher
   readonly cipher: ValueCipher
+  /** Of those who refresh one session at the same time. */
+  readonly refreshing: Turns
   /** Where GOTRUE_DB_CLEANUP_ENABLED says so. */
   readonly cleanup: Cleanup | undefined
 }

@@ -30,6 +30,7 @@ export class TokenBucket {
 
 // A client that sends ever new keys costs this many small objects, no more.
 const MAX_CLIENTS = 50_000
+const ROOM = 1_000
 
 /** A bucket per client. */
 export class ClientBuckets {
@@ -42,6 +43,10 @@ export class ClientBuckets {
     this.#burst = burst
   }
 
+  get size(): number {
+    return this.#buckets.size
+  }
+
   take(client: string, nowMs = Date.now()): boolean {
     let bucket = this.#buckets.get(client)
     if (!bucket) {
@@ -52,11 +57,13 @@ export class ClientBuckets {
     return bucket.take(nowMs)
   }
 
+  /** The oldest go, a share at a time, so that a flood of new keys does not pay for a search each. Half of them are spared while they still limit. */
   #makeRoom(nowMs: number): void {
-    for (const [client, bucket] of this.#buckets) if (bucket.isFull(nowMs)) this.#buckets.delete(client)
-    for (const client of this.#buckets.keys()) {
-      if (this.#buckets.size < MAX_CLIENTS) return
+    let looked = 0
+    for (const [client, bucket] of this.#buckets) {
+      if (++looked > ROOM) break
       this.#buckets.delete(client)
+      if (!bucket.isFull(nowMs) && looked > ROOM / 2) this.#buckets.set(client, bucket)
     }
   }
 }

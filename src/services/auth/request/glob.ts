@@ -1,8 +1,9 @@
 // Globs of the redirect allow-list: `*` any run without separator, `**` any run, `?` one that is no separator, `[a-z]`, `[!a-z]`, `{a,b}`.
 // Separators are `.` and `/`, which file globs do not know; hence no library.
 
-const SPECIAL = /[\\^$.*+?()[\]{}|/-]/g
+const SPECIAL = /[\\^$.*+?()[\]{}|/]/g
 const escapeRegExp = (text: string): string => text.replace(SPECIAL, '\\$&')
+const escapeMember = (text: string): string => escapeRegExp(text).replaceAll('-', '\\-')
 
 /** Matches the whole text, case-sensitively. A pattern that is not closed matches its own text only. */
 export function compileGlob(pattern: string): (text: string) => boolean {
@@ -36,7 +37,7 @@ function translate(pattern: string): string | undefined {
       const members = negated ? inner.slice(1) : inner
       const range = /^(.)-(.)$/u.exec(members)
       if (members === '' || (range && range[1]! > range[2]!)) return undefined
-      out += `[${negated ? '^' : ''}${range ? `${escapeRegExp(range[1]!)}-${escapeRegExp(range[2]!)}` : escapeRegExp(members)}]`
+      out += `[${negated ? '^' : ''}${range ? `${escapeMember(range[1]!)}-${escapeMember(range[2]!)}` : escapeMember(members)}]`
       i = end
     } else if (c === '{') {
       braces++

@@ -48,6 +48,17 @@ export async function refreshSession(state: AuthState, call: Call, text: string)
   const v2 = /^[a-z0-9]{12}$/.test(text) ? undefined : decodeRefreshToken(text)
   if (!v2 && !/^[a-z0-9]{12}$/.test(text)) throw errors.refreshMalformed()
   const startedAt = Date.now()
+  return state.refreshing.take(v2 ? v2.sessionId : text, () => swapInTime(state, call, text, v2, startedAt))
+}
+
+/** Another instance may hold the rows: tries again until the time is up. */
+async function swapInTime(
+  state: AuthState,
+  call: Call,
+  text: string,
+  v2: RefreshTokenV2 | undefined,
+  startedAt: number,
+): Promise<TokenAnswer> {
   do {
     const found = await find(state, state.pool, text, v2)
     if (!found) throw errors.refreshNotFound()
