@@ -22,7 +22,6 @@ await build({
   format: 'esm',
   target: 'node20',
   packages: 'external',
-  external: ['*/dist/*'],
   logLevel: 'error',
 })
 await run(process.execPath, [join(out, `${name}.mjs`), ...args], { env: { PLINTH_ROOT: root } })

@@ -21,4 +21,6 @@ export const deriveRest = (stack: StackSettings, { schemas, extraSearchPath, max
     PGRST_APP_SETTINGS_JWT_EXP: String(stack.jwtExpiry),
     PGRST_ADMIN_SERVER_PORT: '3001',
     PGRST_ADMIN_SERVER_HOST: 'localhost',
+    // Upstream's database loads the library safeupdate for the role authenticator.
+    PLINTH_REST_SAFE_UPDATE: 'true',
   })
