@@ -1,6 +1,7 @@
 // Names to handlers: where `http://rest:3000` runs in this process, a request is handed over without a socket. This module alone
 // changes a request's url and headers, and it changes all of Node's views of them together.
 import { IncomingMessage, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Endpoint } from '../service/definition.ts'
 
@@ -119,16 +120,46 @@ const FIRST_WINS = new Set([
   'user-agent',
 ])
 
-/** Replaces url, method, headers, rawHeaders and headersDistinct of a request at once. */
+/** Replaces url, method, headers, rawHeaders and headersDistinct of a request at once. Takes the lines over: they are the request's own from here. */
 export function applyRewrite(req: IncomingMessage, { url, headers, method }: Rewrite): void {
+  req.url = url
+  if (method !== undefined) req.method = method
+  req.rawHeaders = headers as string[]
+  if (LINE_COUNT !== undefined && LINE_COUNT in req) {
+    // Node builds both views from rawHeaders when they are first read: cheaper than to build what nobody may ask for, and its own rules.
+    ;(req as unknown as Record<symbol, unknown>)[LINE_COUNT] = headers.length
+    req.headers = undefined as unknown as IncomingMessage['headers']
+    req.headersDistinct = undefined as unknown as NodeJS.Dict<string[]>
+    return
+  }
+  const { joined, distinct } = viewsOf(headers)
+  req.headers = joined as IncomingMessage['headers']
+  req.headersDistinct = distinct
+}
+
+/** Where Node keeps how many entries of rawHeaders its views are built from; undefined if this Node does it in another way. */
+const LINE_COUNT = lineCountSymbol()
+
+function lineCountSymbol(): symbol | undefined {
+  const probe = new IncomingMessage(undefined as unknown as Socket)
+  const symbol = Object.getOwnPropertySymbols(probe).find(({ description }) => description === 'kHeadersCount')
+  if (symbol === undefined) return undefined
+  const before = probe.headers
+  probe.rawHeaders = ['A', '1', 'a', '2']
+  ;(probe as unknown as Record<symbol, unknown>)[symbol] = 4
+  probe.headers = undefined as unknown as IncomingMessage['headers']
+  probe.headersDistinct = undefined as unknown as NodeJS.Dict<string[]>
+  const works = before !== probe.headers && probe.headers['a'] === '1, 2' && probe.headersDistinct['a']?.length === 2
+  return works ? symbol : undefined
+}
+
+/** The two views of header lines by Node's rules. */
+export function viewsOf(headers: HeaderLines): { joined: NodeJS.Dict<string | string[]>; distinct: NodeJS.Dict<string[]> } {
   const joined: NodeJS.Dict<string | string[]> = Object.create(null)
   const distinct: NodeJS.Dict<string[]> = Object.create(null)
-  const raw: string[] = []
   for (let i = 0; i + 1 < headers.length; i += 2) {
-    const name = headers[i]!
     const value = headers[i + 1]!
-    raw.push(name, value)
-    const key = name.toLowerCase()
+    const key = headers[i]!.toLowerCase()
     const values = distinct[key]
     if (values === undefined) {
       distinct[key] = [value]
@@ -139,11 +170,5 @@ export function applyRewrite(req: IncomingMessage, { url, headers, method }: Rew
     if (key === 'set-cookie') (joined[key] as string[]).push(value)
     else if (!FIRST_WINS.has(key)) joined[key] = `${joined[key] as string}${key === 'cookie' ? '; ' : ', '}${value}`
   }
-  req.url = url
-  if (method !== undefined) req.method = method
-  req.rawHeaders = raw
-  // headers and headersDistinct are accessors on IncomingMessage's prototype that build from rawHeaders lazily: assigning
-  // through them keeps Node's own caches in step.
-  req.headers = joined as IncomingMessage['headers']
-  req.headersDistinct = distinct
+  return { joined, distinct }
 }

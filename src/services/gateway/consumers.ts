@@ -1,5 +1,5 @@
 // Who may call: consumers with their groups and credentials, looked up by digests so that no comparison tells how much of a key was right.
-import { createHash, timingSafeEqual } from 'node:crypto'
+import { createHash, hash, timingSafeEqual } from 'node:crypto'
 import { byteString } from './bytes.ts'
 
 export interface Consumer {
@@ -42,9 +42,9 @@ export class Credentials {
   byPassword(username: string, password: string): BasicCredential | undefined {
     const credential = this.#basic.get(username)
     // An unknown name costs the same hash as a known one.
-    const hash = hashPassword(password, credential?.consumer.id ?? '')
+    const made = hashPassword(password, credential?.consumer.id ?? '')
     const expected = Buffer.from(credential?.passwordHash ?? '0'.repeat(40))
-    const given = Buffer.from(hash)
+    const given = Buffer.from(made)
     return given.length === expected.length && timingSafeEqual(given, expected) ? credential : undefined
   }
 }
@@ -54,4 +54,4 @@ export function hashPassword(password: string, consumerId: string): string {
 }
 
 /** Of the bytes: a header line's characters are bytes already, the file's keys are made so. */
-const digest = (key: string) => createHash('sha256').update(key, 'latin1').digest('base64')
+const digest = (key: string) => hash('sha256', Buffer.from(key, 'latin1'), 'base64')

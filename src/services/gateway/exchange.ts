@@ -46,12 +46,8 @@ export class Exchange {
   /** The body instead of the client's, for plugins that read or change it. */
   body: Buffer | undefined
   readonly errorDefaultType: string
-  /** What a browser said, whatever plugins do to the headers. */
-  readonly origin: string | undefined
-  readonly asksToCall: boolean
-  /** What the client takes, for answers of our own. */
-  readonly asked: Asked
-  readonly debug: boolean
+  /** The lines as the client sent them, whatever plugins do to the headers. */
+  readonly #sent: readonly string[]
   #query: QueryTable | undefined
   #queryChanged = false
   /** Names that the client's Connection header lists: they end here, unless a plugin sets them anew. */
@@ -79,10 +75,21 @@ export class Exchange {
     this.errorDefaultType = given.errorDefaultType
     this.method = given.req.method ?? 'GET'
     this.connectionNamed = namedByConnection(given.headers)
-    this.origin = given.headers.get('origin')
-    this.asksToCall = this.origin !== undefined && given.headers.has('access-control-request-method')
-    this.asked = { accept: given.headers.get('accept'), contentType: given.headers.get('content-type') }
-    this.debug = given.headers.get('kong-debug') === '1'
+    this.#sent = given.req.rawHeaders
+  }
+
+  /** What the client itself sent under a lower-case name. */
+  sent(key: string): string | undefined {
+    for (let i = 0; i + 1 < this.#sent.length; i += 2) {
+      const name = this.#sent[i]!
+      if (name.length === key.length && name.toLowerCase() === key) return this.#sent[i + 1]
+    }
+    return undefined
+  }
+
+  /** What the client takes, for answers of our own. */
+  get asked(): Asked {
+    return { accept: this.sent('accept'), contentType: this.sent('content-type') }
   }
 
   get service(): Service | undefined {
@@ -107,9 +114,9 @@ export class Exchange {
     return text === '' ? '' : `?${text}`
   }
 
-  setHeader(name: string, value: string): void {
-    this.connectionNamed?.delete(name.toLowerCase())
-    this.headers.set(name, value)
+  setHeader(name: string, value: string, key = name.toLowerCase()): void {
+    this.connectionNamed?.delete(key)
+    this.headers.set(name, value, key)
   }
 
   /** Refuses in the words and the shape of a plugin. */

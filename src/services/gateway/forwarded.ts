@@ -2,7 +2,8 @@
 import type { Exchange } from './exchange.ts'
 import type { Service } from './plan.ts'
 
-const HOP_BY_HOP = new Set([
+/** What ends here, and what is written anew whatever the client sent. */
+const REPLACED = new Set([
   'connection',
   'keep-alive',
   'proxy',
@@ -12,40 +13,51 @@ const HOP_BY_HOP = new Set([
   'upgrade',
   'http2-settings',
   'trailer',
+  'te',
+  'host',
+  'x-real-ip',
+  'x-forwarded-for',
 ])
 
-/** `authority` is the Host for the service. */
-export function forwardHeaders(exchange: Exchange, authority: string, { upgrade }: { upgrade: boolean }): void {
+/** Of these a trusted proxy's own values stay. */
+const TOLD = new Set(['x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-port', 'x-forwarded-path', 'x-forwarded-prefix'])
+
+/** `authority` is the Host for the service. The lines are as Node's rawHeaders. */
+export function forwardedLines(exchange: Exchange, authority: string, { upgrade }: { upgrade: boolean }): string[] {
   const { headers, client, target, route, connectionNamed } = exchange
-  const trailers = wantsTrailers(headers.get('te'))
-  headers.removeWhere((key) => HOP_BY_HOP.has(key) || key === 'te' || connectionNamed?.has(key) === true)
-  headers.set('Host', exchange.host ?? (route.preserveHost ? target.host : authority))
-  headers.set('X-Real-IP', client.address)
-  const chain = headers.all('x-forwarded-for')
-  headers.set('X-Forwarded-For', chain.length > 0 ? `${chain.join(', ')}, ${client.peer}` : client.peer)
-  told(exchange, 'X-Forwarded-Proto', client.scheme)
-  told(exchange, 'X-Forwarded-Host', hostName(target.host))
-  told(exchange, 'X-Forwarded-Port', String(client.port))
-  told(exchange, 'X-Forwarded-Path', target.rawPath)
-  const prefix = route.pathRule.strip && exchange.matched > 0 ? target.path.slice(0, exchange.matched) : '/'
-  told(exchange, 'X-Forwarded-Prefix', prefix === '/' ? undefined : prefix)
-  if (trailers) headers.append('TE', 'trailers')
-  if (upgrade) {
-    headers.append('Connection', 'keep-alive, Upgrade')
-    headers.append('Upgrade', 'websocket')
+  const lines: string[] = ['Host', exchange.host ?? (route.preserveHost ? target.host : authority)]
+  let chain = ''
+  let trailers = false
+  let kept: Set<string> | undefined
+  const keys = headers.keys()
+  for (let at = 0; at < keys.length; at++) {
+    const key = keys[at]!
+    if (REPLACED.has(key)) {
+      if (key === 'x-forwarded-for' && !connectionNamed?.has(key)) chain += `${headers.valueAt(at)}, `
+      else if (key === 'te') trailers ||= wantsTrailers(headers.valueAt(at))
+      continue
+    }
+    if (connectionNamed?.has(key)) continue
+    if (TOLD.has(key)) {
+      if (!client.trusted) continue
+      kept = (kept ?? new Set()).add(key)
+    }
+    lines.push(headers.nameAt(at), headers.valueAt(at))
   }
+  lines.push('X-Real-IP', client.address, 'X-Forwarded-For', chain + client.peer)
+  if (!kept?.has('x-forwarded-proto')) lines.push('X-Forwarded-Proto', client.scheme)
+  if (!kept?.has('x-forwarded-host')) lines.push('X-Forwarded-Host', hostName(target.host))
+  if (!kept?.has('x-forwarded-port')) lines.push('X-Forwarded-Port', String(client.port))
+  if (!kept?.has('x-forwarded-path')) lines.push('X-Forwarded-Path', target.rawPath)
+  if (route.pathRule.strip && exchange.matched > 1 && !kept?.has('x-forwarded-prefix'))
+    lines.push('X-Forwarded-Prefix', target.path.slice(0, exchange.matched))
+  if (trailers) lines.push('TE', 'trailers')
+  if (upgrade) lines.push('Connection', 'keep-alive, Upgrade', 'Upgrade', 'websocket')
+  return lines
 }
 
-/** A trusted proxy's value stays; from anybody else it is ours or none. */
-function told({ headers, client }: Exchange, name: string, value: string | undefined): void {
-  const key = name.toLowerCase()
-  if (client.trusted && headers.has(key)) return
-  if (value === undefined) headers.remove(key)
-  else headers.set(name, value)
-}
-
-function wantsTrailers(te: string | undefined): boolean {
-  return te?.split(',').some((coding) => coding.trim().toLowerCase() === 'trailers') ?? false
+function wantsTrailers(te: string): boolean {
+  return te.split(',').some((coding) => coding.trim().toLowerCase() === 'trailers')
 }
 
 function hostName(host: string): string {

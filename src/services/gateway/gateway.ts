@@ -13,9 +13,9 @@ import { type Client, clientOf, type TrustSettings } from './client.ts'
 import { type ErrorName, errors, type Refusal, refusal } from './errors.ts'
 import { Exchange, type Target } from './exchange.ts'
 import { EvaluationError } from './expressions/value.ts'
-import { forwardHeaders } from './forwarded.ts'
+import { forwardedLines } from './forwarded.ts'
 import { HeaderTable } from './header-table.ts'
-import { escapePath, upstreamPath } from './path.ts'
+import { upstreamPath } from './path.ts'
 import type { Route, Service } from './plan.ts'
 import { failureOf } from './proxy/failure.ts'
 import { hookHead } from './proxy/here.ts'
@@ -164,16 +164,15 @@ export class Gateway {
       return
     }
     if (place.at !== 'here' && place.at !== 'network') return
-    const path =
-      escapePath(exchange.path ?? upstreamPath(exchange.route.pathRule, exchange.target.path, exchange.matched)) + exchange.upstreamQuery
+    const path = (exchange.path ?? upstreamPath(exchange.route.pathRule, exchange.target.path, exchange.matched)) + exchange.upstreamQuery
     const tunnelled = upgrade !== undefined && websocket && (place.at === 'network' || place.endpoint.upgrade !== undefined)
-    forwardHeaders(exchange, place.authority, { upgrade: tunnelled })
     if (exchange.body !== undefined) exchange.headers.set('Content-Length', String(exchange.body.length))
+    const lines = forwardedLines(exchange, place.authority, { upgrade: tunnelled })
     exchange.proxied = performance.now()
-    if (place.at === 'here') this.#proxyHere(exchange, res, upgrade, tunnelled, place, path)
-    else if (tunnelled) this.#openTunnel(exchange, res, upgrade, place, path)
-    else if (worthWaiting(exchange)) this.#proxyAfterBody(exchange, this.#attach(res, upgrade), place, path)
-    else this.#proxyOverNetwork(exchange, this.#attach(res, upgrade), place, path)
+    if (place.at === 'here') this.#proxyHere(exchange, res, upgrade, tunnelled, place, path, lines)
+    else if (tunnelled) this.#openTunnel(exchange, res, upgrade, place, path, lines)
+    else if (worthWaiting(exchange)) this.#proxyAfterBody(exchange, this.#attach(res, upgrade), place, path, lines)
+    else this.#proxyOverNetwork(exchange, this.#attach(res, upgrade), place, path, lines)
   }
 
   #proxyHere(
@@ -183,9 +182,10 @@ export class Gateway {
     tunnelled: boolean,
     { endpoint }: Extract<Place, { at: 'here' }>,
     url: string,
+    headers: string[],
   ): void {
     const { req, method } = exchange
-    const rewrite = { url, method, headers: exchange.headers.toRaw(), ...(exchange.body === undefined ? {} : { body: exchange.body }) }
+    const rewrite = exchange.body === undefined ? { url, method, headers } : { url, method, headers, body: exchange.body }
     if (tunnelled && upgrade) {
       handOverUpgrade(endpoint, req, upgrade.socket, upgrade.head, rewrite)
       return
@@ -201,14 +201,11 @@ export class Gateway {
   }
 
   /** What is refused while it is read never reaches the service, and what was read whole can be sent twice. */
-  #proxyAfterBody(exchange: Exchange, res: ServerResponse, place: Extract<Place, { at: 'network' }>, path: string): void {
+  #proxyAfterBody(exchange: Exchange, res: ServerResponse, place: Extract<Place, { at: 'network' }>, path: string, lines: string[]): void {
     readAhead(exchange.req)
       .then((body) => {
-        if (body) {
-          exchange.body = body
-          exchange.headers.set('Content-Length', String(body.length))
-        }
-        this.#proxyOverNetwork(exchange, res, place, path)
+        if (body) exchange.body = body
+        this.#proxyOverNetwork(exchange, res, place, path, body ? withLength(lines, body.length) : lines)
       })
       .catch((error: unknown) => {
         if (error instanceof BodyError) return
@@ -216,7 +213,13 @@ export class Gateway {
       })
   }
 
-  #proxyOverNetwork(exchange: Exchange, res: ServerResponse, first: Extract<Place, { at: 'network' }>, path: string): void {
+  #proxyOverNetwork(
+    exchange: Exchange,
+    res: ServerResponse,
+    first: Extract<Place, { at: 'network' }>,
+    path: string,
+    lines: string[],
+  ): void {
     const service = exchange.service!
     let next: Place | undefined = first
     proxyOverNetwork({
@@ -224,13 +227,12 @@ export class Gateway {
       res,
       service,
       path,
-      headers: exchange.headers.toRaw(),
+      headers: lines,
       nextPool: () => {
         const place = next ?? placeOf(service, this.#dispatcher, this.#overrides)
         next = undefined
         if (place.at !== 'network') return 'badUpstream'
-        const servername = (exchange.headers.get('host') ?? place.host).replace(/:\d+$/, '')
-        return this.#pools.get(`${place.scheme}://${place.host}:${place.port}`, service, servername)
+        return this.#pools.get(place, service)
       },
       finishHead: (status, headers) => this.#finishHead(exchange, status, headers),
       fail: (name, cause) => {
@@ -244,13 +246,20 @@ export class Gateway {
     })
   }
 
-  #openTunnel(exchange: Exchange, res: ServerResponse, upgrade: Upgrade, place: Extract<Place, { at: 'network' }>, path: string): void {
+  #openTunnel(
+    exchange: Exchange,
+    res: ServerResponse,
+    upgrade: Upgrade,
+    place: Extract<Place, { at: 'network' }>,
+    path: string,
+    lines: string[],
+  ): void {
     const service = exchange.service!
     const close = tunnel({
       service,
       place,
       path,
-      headers: exchange.headers.toRaw(),
+      headers: lines,
       ...upgrade,
       finishHead: (status, headers) => this.#finishHead(exchange, status, headers),
       refused: (answer) => {
@@ -326,6 +335,14 @@ export class Gateway {
   }
 }
 
+/** The lines with the length of a body that was read whole. */
+function withLength(lines: readonly string[], length: number): string[] {
+  const kept: string[] = []
+  for (let i = 0; i + 1 < lines.length; i += 2) if (lines[i]!.toLowerCase() !== 'content-length') kept.push(lines[i]!, lines[i + 1]!)
+  kept.push('Content-Length', String(length))
+  return kept
+}
+
 function unreachable(exchange: Exchange, place: Place): Refusal | undefined {
   switch (place.at) {
     case 'absent':
@@ -360,8 +377,9 @@ function ownHead(answer: Refusal): ResponseHead {
 }
 
 /** Ids and names for whoever debugs a file (request header `Kong-Debug: 1`). */
-function addDebugHeaders({ debug, route, service }: Exchange, { headers }: ResponseHead): void {
-  if (!debug) return
+function addDebugHeaders(exchange: Exchange, { headers }: ResponseHead): void {
+  if (exchange.sent('kong-debug') !== '1') return
+  const { route, service } = exchange
   headers.set('Kong-Route-Id', route.id)
   if (route.name !== undefined) headers.set('Kong-Route-Name', route.name)
   if (!service) return

@@ -1,32 +1,27 @@
-// The header lines of one message in order, found by lower-case name. Small messages: a scan over some fifteen names beats a map.
+// The header lines of one message in order, found by lower-case name. Small messages: a scan over some fifteen names beats a map,
+// and the lines are kept in the form in which Node takes and gives them, so that neither end costs a copy.
 
 export class HeaderTable {
-  readonly #names: string[]
+  /** Name, value, name, value. */
+  readonly #lines: string[]
+  /** Lower-case names, one per line. */
   readonly #keys: string[]
-  readonly #values: string[]
 
-  private constructor(names: string[], keys: string[], values: string[]) {
-    this.#names = names
+  private constructor(lines: string[], keys: string[]) {
+    this.#lines = lines
     this.#keys = keys
-    this.#values = values
   }
 
   static empty(): HeaderTable {
-    return new HeaderTable([], [], [])
+    return new HeaderTable([], [])
   }
 
-  /** Of Node's rawHeaders: name, value, name, value. */
+  /** Of Node's rawHeaders, which stay as they are. */
   static fromRaw(raw: readonly string[]): HeaderTable {
-    const names: string[] = []
+    const lines = raw.slice()
     const keys: string[] = []
-    const values: string[] = []
-    for (let i = 0; i + 1 < raw.length; i += 2) {
-      const name = raw[i]!
-      names.push(name)
-      keys.push(name.toLowerCase())
-      values.push(raw[i + 1]!)
-    }
-    return new HeaderTable(names, keys, values)
+    for (let i = 0; i + 1 < lines.length; i += 2) keys.push(lines[i]!.toLowerCase())
+    return new HeaderTable(lines, keys)
   }
 
   get size(): number {
@@ -36,73 +31,71 @@ export class HeaderTable {
   /** The first value. `key` is lower case, here and below. */
   get(key: string): string | undefined {
     const at = this.#keys.indexOf(key)
-    return at < 0 ? undefined : this.#values[at]
+    return at < 0 ? undefined : this.#lines[at * 2 + 1]
+  }
+
+  /** Whether the name stands in more than one line. */
+  repeated(key: string): boolean {
+    const at = this.#keys.indexOf(key)
+    return at >= 0 && this.#keys.indexOf(key, at + 1) >= 0
   }
 
   all(key: string): string[] {
     const found: string[] = []
-    for (let i = 0; i < this.#keys.length; i++) if (this.#keys[i] === key) found.push(this.#values[i]!)
+    for (let at = this.#keys.indexOf(key); at >= 0; at = this.#keys.indexOf(key, at + 1)) found.push(this.#lines[at * 2 + 1]!)
     return found
   }
 
   has(key: string): boolean {
-    return this.#keys.includes(key)
+    return this.#keys.indexOf(key) >= 0
   }
 
-  /** One line of this name, in the place of the first one that was there. */
-  set(name: string, value: string): void {
-    const key = name.toLowerCase()
+  /** One line of this name, in the place of the first one that was there. `key`: the name in lower case, where it is at hand. */
+  set(name: string, value: string, key = name.toLowerCase()): void {
     const at = this.#keys.indexOf(key)
     if (at < 0) {
-      this.append(name, value)
+      this.append(name, value, key)
       return
     }
-    this.#names[at] = name
-    this.#values[at] = value
-    for (let i = this.#keys.length - 1; i > at; i--) if (this.#keys[i] === key) this.#cut(i)
+    this.#lines[at * 2] = name
+    this.#lines[at * 2 + 1] = value
+    for (let other = this.#keys.indexOf(key, at + 1); other >= 0; other = this.#keys.indexOf(key, at + 1)) this.#cut(other)
   }
 
-  append(name: string, value: string): void {
-    this.#names.push(name)
-    this.#keys.push(name.toLowerCase())
-    this.#values.push(value)
+  append(name: string, value: string, key = name.toLowerCase()): void {
+    this.#lines.push(name, value)
+    this.#keys.push(key)
   }
 
   remove(key: string): void {
-    for (let i = this.#keys.length - 1; i >= 0; i--) if (this.#keys[i] === key) this.#cut(i)
+    for (let at = this.#keys.indexOf(key); at >= 0; at = this.#keys.indexOf(key)) this.#cut(at)
   }
 
   /** Drops every line whose lower-case name is asked for. */
   removeWhere(drop: (key: string) => boolean): void {
-    let kept = 0
-    for (let i = 0; i < this.#keys.length; i++) {
-      if (drop(this.#keys[i]!)) continue
-      if (kept !== i) {
-        this.#names[kept] = this.#names[i]!
-        this.#keys[kept] = this.#keys[i]!
-        this.#values[kept] = this.#values[i]!
-      }
-      kept++
-    }
-    this.#names.length = kept
-    this.#keys.length = kept
-    this.#values.length = kept
+    for (let at = this.#keys.length - 1; at >= 0; at--) if (drop(this.#keys[at]!)) this.#cut(at)
   }
 
   keys(): readonly string[] {
     return this.#keys
   }
 
-  /** As Node's rawHeaders. */
+  /** Name and value at a place among `keys()`. */
+  nameAt(at: number): string {
+    return this.#lines[at * 2]!
+  }
+
+  valueAt(at: number): string {
+    return this.#lines[at * 2 + 1]!
+  }
+
+  /** As Node's rawHeaders: the table's own lines, which are not to be changed by the table any more. */
   toRaw(): string[] {
-    const raw: string[] = []
-    for (let i = 0; i < this.#keys.length; i++) raw.push(this.#names[i]!, this.#values[i]!)
-    return raw
+    return this.#lines
   }
 
   #cut(at: number): void {
-    this.#names.splice(at, 1)
+    this.#lines.splice(at * 2, 2)
     this.#keys.splice(at, 1)
-    this.#values.splice(at, 1)
   }
 }

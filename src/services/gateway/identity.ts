@@ -9,21 +9,19 @@ export interface Shown {
 }
 
 export function identify(exchange: Exchange, consumer: Consumer, shown: Shown | undefined): void {
-  const { headers } = exchange
   exchange.consumer = consumer
   exchange.credentialId = shown?.id
-  exchange.setHeader('X-Consumer-ID', consumer.id)
-  setOrRemove(exchange, 'X-Consumer-Username', consumer.username)
-  setOrRemove(exchange, 'X-Consumer-Custom-ID', consumer.customId)
-  setOrRemove(exchange, 'X-Credential-Identifier', shown?.id)
-  setOrRemove(exchange, 'X-Credential-Username', shown?.username)
+  setOrRemove(exchange, 'X-Consumer-ID', 'x-consumer-id', consumer.id)
+  setOrRemove(exchange, 'X-Consumer-Username', 'x-consumer-username', consumer.username)
+  setOrRemove(exchange, 'X-Consumer-Custom-ID', 'x-consumer-custom-id', consumer.customId)
+  setOrRemove(exchange, 'X-Credential-Identifier', 'x-credential-identifier', shown?.id)
+  setOrRemove(exchange, 'X-Credential-Username', 'x-credential-username', shown?.username)
   // Groups are told by acl alone.
-  headers.remove('x-consumer-groups')
-  if (shown) headers.remove('x-anonymous-consumer')
-  else exchange.setHeader('X-Anonymous-Consumer', 'true')
+  exchange.headers.remove('x-consumer-groups')
+  setOrRemove(exchange, 'X-Anonymous-Consumer', 'x-anonymous-consumer', shown ? undefined : 'true')
 }
 
-function setOrRemove(exchange: Exchange, name: string, value: string | undefined): void {
-  if (value === undefined) exchange.headers.remove(name.toLowerCase())
-  else exchange.setHeader(name, value)
+function setOrRemove(exchange: Exchange, name: string, key: string, value: string | undefined): void {
+  if (value === undefined) exchange.headers.remove(key)
+  else exchange.setHeader(name, value, key)
 }

@@ -36,11 +36,13 @@ export function ownHeaders(setting: readonly string[]): OwnHeaders {
 
 const HOP_BY_HOP = new Set(['connection', 'keep-alive', 'proxy-connection', 'transfer-encoding', 'upgrade', 'x-pad'])
 
+const endsHere = (key: string): boolean => HOP_BY_HOP.has(key) || key.startsWith('x-accel-')
+
 /** Removes what belongs to the connection to the service, and nginx's private orders. */
 export function dropHopByHop(headers: HeaderTable): void {
-  const connection = headers.all('connection')
-  headers.removeWhere((key) => HOP_BY_HOP.has(key) || key.startsWith('x-accel-'))
-  for (const line of connection) for (const name of line.split(',')) headers.remove(name.trim().toLowerCase())
+  const connection = headers.has('connection') ? headers.all('connection') : undefined
+  headers.removeWhere(endsHere)
+  for (const line of connection ?? []) for (const name of line.split(',')) headers.remove(name.trim().toLowerCase())
 }
 
 /** Times of one request, in milliseconds of the same clock. */
@@ -53,10 +55,10 @@ export interface Times {
 export function addProxiedHeaders(head: ResponseHead, own: OwnHeaders, times: Times, now: number): void {
   const { headers } = head
   const proxied = times.proxied ?? now
-  if (own.upstreamStatus) headers.set('X-Kong-Upstream-Status', String(head.status))
-  if (own.upstreamLatency) headers.set('X-Kong-Upstream-Latency', String(Math.round(now - proxied)))
-  if (own.proxyLatency) headers.set('X-Kong-Proxy-Latency', String(Math.round(proxied - times.received)))
-  if (own.via) headers.set('Via', SERVER)
+  if (own.upstreamStatus) headers.set('X-Kong-Upstream-Status', String(head.status), 'x-kong-upstream-status')
+  if (own.upstreamLatency) headers.set('X-Kong-Upstream-Latency', String(Math.round(now - proxied)), 'x-kong-upstream-latency')
+  if (own.proxyLatency) headers.set('X-Kong-Proxy-Latency', String(Math.round(proxied - times.received)), 'x-kong-proxy-latency')
+  if (own.via) headers.set('Via', SERVER, 'via')
 }
 
 export function addOwnHeaders(head: ResponseHead, own: OwnHeaders, times: Times, now: number): void {

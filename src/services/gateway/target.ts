@@ -24,7 +24,7 @@ export function readTarget(method: string, url: string, rawHeaders: readonly str
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!
     if (name.length + rawHeaders[i + 1]!.length > MAX_HEADER_LINE_BYTES) return 'headersTooLarge'
-    if (AMBIGUOUS.test(name)) return 'badRequest'
+    if ((name.length === 17 || name.length === 14) && AMBIGUOUS.test(name)) return 'badRequest'
     if (name.length !== 4 || name.toLowerCase() !== 'host') continue
     if (host !== undefined) return 'badRequest'
     host = rawHeaders[i + 1]!

@@ -2,18 +2,17 @@
 import { ExpressionError } from './lexer.ts'
 import { type BinaryOperator, type Expression, parseExpression } from './parse.ts'
 import { stringMethods } from './strings.ts'
-import { EvaluationError, isScope, luaType, type Scope, textOf, truthy, type Value } from './value.ts'
+import { EvaluationError, luaType, type Scope, textOf, truthy, type Value } from './value.ts'
 
-/** The tables that an expression sees. */
+/** What an expression sees of a request: its tables `headers`, `query_params` and `uri_captures`. */
 export interface Scopes {
-  readonly headers: Scope
-  readonly query_params: Scope
-  readonly uri_captures: Scope
+  /** In any letter case, `_` for `-`. */
+  header(name: string): Value
+  parameter(name: string): Value
+  capture(name: string | number): Value
 }
 
 export type Evaluate = (scopes: Scopes) => Value
-
-const EMPTY: Scope = { lookup: () => undefined }
 
 /** Throws ExpressionError, naming what is not known. */
 export function compileExpression(source: string): Evaluate {
@@ -26,11 +25,8 @@ function compile(node: Expression): Evaluate {
       return () => node.value
     case 'name':
       return variable(node.name)
-    case 'index': {
-      const object = compile(node.object)
-      const key = compile(node.key)
-      return (scopes) => index(object(scopes), key(scopes))
-    }
+    case 'index':
+      return indexed(node.object, compile(node.key))
     case 'call': {
       if (node.name !== 'type') throw new ExpressionError(`unknown function '${node.name}'`)
       const [argument] = node.args.map(compile)
@@ -73,26 +69,35 @@ function compile(node: Expression): Evaluate {
   }
 }
 
+/** A table as a value by itself: only its type and its entries can be asked for. */
+const TABLE: Scope = { table: true }
+
 function variable(name: string): Evaluate {
-  switch (name) {
-    case 'headers':
-      return (scopes) => scopes.headers
-    case 'query_params':
-      return (scopes) => scopes.query_params
-    case 'uri_captures':
-      return (scopes) => scopes.uri_captures
-    case 'shared':
-      return () => EMPTY
-    default:
-      throw new ExpressionError(`unknown name '${name}'`)
-  }
+  if (name in TABLES) return () => TABLE
+  throw new ExpressionError(`unknown name '${name}'`)
 }
 
-function index(object: Value, key: Value): Value {
-  if (key === undefined || typeof key === 'object' || typeof key === 'boolean') return undefined
-  if (Array.isArray(object)) return typeof key === 'number' ? object[key - 1] : undefined
-  if (isScope(object)) return object.lookup(key)
-  throw new EvaluationError(`attempt to index a ${luaType(object)} value`)
+const TABLES: Readonly<Record<string, (scopes: Scopes, key: string | number) => Value>> = Object.assign(Object.create(null), {
+  headers: (scopes: Scopes, key: string | number) => scopes.header(String(key)),
+  query_params: (scopes: Scopes, key: string | number) => scopes.parameter(String(key)),
+  uri_captures: (scopes: Scopes, key: string | number) => scopes.capture(key),
+  shared: () => undefined,
+})
+
+function indexed(object: Expression, key: Evaluate): Evaluate {
+  const table = object.kind === 'name' ? TABLES[object.name] : undefined
+  if (table)
+    return (scopes) => {
+      const name = key(scopes)
+      return typeof name === 'string' || typeof name === 'number' ? table(scopes, name) : undefined
+    }
+  const value = compile(object)
+  return (scopes) => {
+    const list = value(scopes)
+    const at = key(scopes)
+    if (Array.isArray(list)) return typeof at === 'number' ? list[at - 1] : undefined
+    throw new EvaluationError(`attempt to index a ${luaType(list)} value`)
+  }
 }
 
 function binary(operator: BinaryOperator, left: Evaluate, right: Evaluate): Evaluate {

@@ -6,8 +6,8 @@ import { ExpressionError } from './lexer.ts'
 import { EvaluationError, luaType, type Value } from './value.ts'
 
 export interface Template {
-  /** Whether rendering looks at the request. */
-  readonly constant: boolean
+  /** As the file has it. */
+  readonly source: string
   /** Throws EvaluationError. */
   render(scopes: Scopes): string
 }
@@ -28,11 +28,11 @@ export function compileTemplate(source: string): Template {
     parts.push((scopes) => written(evaluate(scopes)))
     at = close + 1
   }
-  if (parts.length === 0) return { constant: true, render: () => text }
+  if (parts.length === 0) return { source, render: () => text }
   if (at < text.length) parts.push(text.slice(at))
   const [only] = parts
-  if (parts.length === 1 && typeof only === 'function') return { constant: false, render: only }
-  return { constant: false, render: (scopes) => parts.map((part) => (typeof part === 'string' ? part : part(scopes))).join('') }
+  if (parts.length === 1 && typeof only === 'function') return { source, render: only }
+  return { source, render: (scopes) => parts.map((part) => (typeof part === 'string' ? part : part(scopes))).join('') }
 }
 
 /** Where the parenthesis that opened before `from` closes; quotes hide parentheses. */

@@ -2,9 +2,9 @@
 
 export type Value = string | number | boolean | undefined | readonly string[] | Scope
 
-/** A table that is looked into by name or number: headers, query parameters, captures of the route. */
+/** A table of the request (headers, query parameters, captures) that stands by itself. */
 export interface Scope {
-  lookup(key: string | number): Value
+  readonly table: true
 }
 
 /** An expression that failed on this request (indexing nil, wrong types): the request is answered 500, as upstream does. */
@@ -13,10 +13,6 @@ export class EvaluationError extends Error {
     super(message)
     this.name = 'EvaluationError'
   }
-}
-
-export function isScope(value: Value): value is Scope {
-  return typeof value === 'object' && !Array.isArray(value)
 }
 
 export function luaType(value: Value): string {

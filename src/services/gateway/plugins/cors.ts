@@ -29,7 +29,7 @@ export const cors = definePlugin({
     const allowMethods = methods.join(',')
     return (exchange) => {
       if (exchange.method !== 'OPTIONS' || preflight_continue) return undefined
-      if (!exchange.origin || !exchange.asksToCall) return undefined
+      if (!exchange.sent('origin') || !exchange.sent('access-control-request-method')) return undefined
       const allowHeaders = headers?.join(',') ?? exchange.headers.get('access-control-request-headers')
       return {
         status: 200,
@@ -47,7 +47,7 @@ export const cors = definePlugin({
     const allowed = allowedOrigin(origins ?? [], credentials)
     const exposed = exposed_headers?.join(',')
     return (exchange, head) => {
-      const { value, varies } = allowed(exchange.origin)
+      const { value, varies } = allowed(exchange.sent('origin'))
       if (varies) addVary(head)
       if (value === undefined) {
         head.headers.remove('access-control-allow-origin')
@@ -113,6 +113,10 @@ function addVary(head: ResponseHead): void {
   if (!head.headers.all('vary').some((line) => /(^|,)\s*(origin|\*)\s*(,|$)/i.test(line))) head.headers.append('Vary', 'Origin')
 }
 
-function isPreflight({ method, asksToCall }: Exchange): boolean {
-  return method === 'OPTIONS' && asksToCall
+function isPreflight(exchange: Exchange): boolean {
+  return (
+    exchange.req.method === 'OPTIONS' &&
+    exchange.sent('origin') !== undefined &&
+    exchange.sent('access-control-request-method') !== undefined
+  )
 }

@@ -38,10 +38,11 @@ export const keyAuth = definePlugin({
     const sent = (exchange: Exchange, fields: Fields | undefined): string | typeof DUPLICATE | undefined => {
       for (const { name, key } of names) {
         if (config.key_in_header && exchange.headers.has(key)) {
-          const found = exchange.headers.all(key)
+          const found = exchange.headers.get(key)
+          const repeated = exchange.headers.repeated(key)
           if (config.hide_credentials) exchange.headers.remove(key)
-          if (found.length > 1) return DUPLICATE
-          if (found[0]) return found[0]
+          if (repeated) return DUPLICATE
+          if (found) return found
         }
         if (config.key_in_query && exchange.target.query !== '') {
           const found = exchange.query.all(name)

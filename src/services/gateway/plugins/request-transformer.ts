@@ -7,6 +7,7 @@ import type { Scopes } from '../expressions/evaluate.ts'
 import { ExpressionError } from '../expressions/lexer.ts'
 import { compileTemplate, type Template } from '../expressions/template.ts'
 import type { Value } from '../expressions/value.ts'
+import type { HeaderTable } from '../header-table.ts'
 import { normalisePath } from '../path.ts'
 import { definePlugin } from '../plugin.ts'
 import { QueryTable } from '../query-table.ts'
@@ -62,30 +63,25 @@ export const requestTransformer = definePlugin({
   priority: 801,
   config,
   access: (config) => {
-    const wantsBody = [config.remove.body, config.rename.body, config.replace.body, config.add.body, config.append.body].some(
-      (list) => list.length > 0,
-    )
+    const texts = new Texts()
+    const uri = config.replace.uri && texts.add(config.replace.uri)
+    const headers = changesOf(config, 'headers', texts)
+    const query = changesOf(config, 'querystring', texts)
+    const body = changesOf(config, 'body', texts)
     const formToQuery = config.http_method !== undefined && ['GET', 'HEAD', 'TRACE'].includes(config.http_method)
-    const headers = headerChanges(config)
-    const query = queryChanges(config)
-    const body = fieldChanges(config, 'body')
     return (exchange) => {
-      // Every value is made before anything changes: expressions see the request as the plugins before left it.
-      const scopes = scopesOf(exchange)
-      const path = config.replace.uri?.render(scopes)
-      const changeHeaders = headers(scopes)
-      const changeQuery = query(scopes)
-      const changeBody = wantsBody ? body(scopes) : undefined
-      if (path !== undefined) exchange.path = normalisePath(path.startsWith('/') ? path : `/${path}`)
-      changeHeaders(exchange)
-      if (changeQuery) exchange.changeQuery((table) => changeQuery(table.asFields()))
+      // Every text is made before anything changes: expressions see the request as the plugins before left it.
+      const made = texts.render(new RequestScopes(exchange))
+      if (uri !== undefined) exchange.path = normalisePath(made[uri]!.startsWith('/') ? made[uri]! : `/${made[uri]}`)
+      changeHeaders(exchange, headers, made)
+      if (query.length > 0) exchange.changeQuery((table) => changeFields(table.asFields(), query, made))
       if (config.http_method !== undefined) exchange.method = config.http_method
-      if (!changeBody && !formToQuery) return undefined
+      if (body.length === 0 && !formToQuery) return undefined
       return readFields(exchange).then((read) => {
         if ('refusal' in read) return read.refusal
         if (!read.fields) return undefined
-        if (changeBody) {
-          changeBody(read.fields)
+        if (body.length > 0) {
+          changeFields(read.fields, body, made)
           changedBody(exchange, read.fields)
         }
         if (formToQuery) moveFormToQuery(exchange)
@@ -95,66 +91,82 @@ export const requestTransformer = definePlugin({
   },
 })
 
-type Changes<Subject> = (scopes: Scopes) => (subject: Subject) => void
+/** The different texts of a configuration: each is made once per request, also where it stands in several lists. */
+class Texts {
+  readonly #templates: Template[] = []
 
-function rendered(list: readonly Entry[], scopes: Scopes): { name: string; value: string }[] {
-  return list.map(({ name, value }) => ({ name, value: value.render(scopes) }))
-}
+  add(template: Template): number {
+    const at = this.#templates.findIndex(({ source }) => source === template.source)
+    return at < 0 ? this.#templates.push(template) - 1 : at
+  }
 
-function headerChanges({ remove, rename, replace, add, append }: Config): Changes<Exchange> {
-  const removed = remove.headers.map((name) => name.toLowerCase())
-  return (scopes) => {
-    const [renamed, replaced, added, appended] = [rename.headers, replace.headers, add.headers, append.headers].map((list) =>
-      rendered(list, scopes).map(({ name, value }) => ({ name, key: name.toLowerCase(), value: headerValue(value.trim()) })),
-    ) as [HeaderEntry[], HeaderEntry[], HeaderEntry[], HeaderEntry[]]
-    return (exchange) => {
-      const { headers } = exchange
-      for (const key of removed) headers.remove(key)
-      for (const { key, value } of renamed) {
-        const values = headers.all(key)
-        if (values.length === 0) continue
-        headers.remove(key)
-        headers.remove(value.toLowerCase())
-        for (const one of values) headers.append(value, one)
-      }
-      for (const { name, key, value } of replaced) {
-        if (key === 'host') exchange.host = value
-        else if (headers.has(key)) exchange.setHeader(name, value)
-      }
-      for (const { name, key, value } of added) if (key !== 'host' && !headers.has(key)) exchange.setHeader(name, value)
-      for (const { name, key, value } of appended) if (key !== 'host') headers.append(name, value)
-    }
+  render(scopes: Scopes): string[] {
+    return this.#templates.map((template) => template.render(scopes))
   }
 }
 
-interface HeaderEntry {
+interface Change {
+  readonly act: 'remove' | 'rename' | 'replace' | 'add' | 'append'
   readonly name: string
+  /** The name in lower case, for headers. */
   readonly key: string
-  readonly value: string
+  /** Which of the texts. */
+  readonly text: number
 }
 
-function queryChanges(config: Config): (scopes: Scopes) => ((fields: Fields) => void) | undefined {
-  const any = [config.remove, config.rename, config.replace, config.add, config.append].some(({ querystring }) => querystring.length > 0)
-  const changes = fieldChanges(config, 'querystring')
-  return (scopes) => (any ? changes(scopes) : undefined)
+/** All changes of one part in the order in which they are made. */
+function changesOf(config: Config, part: 'headers' | 'querystring' | 'body', texts: Texts): Change[] {
+  const change = (act: Change['act'], name: string, text: number): Change => ({ act, name, key: name.toLowerCase(), text })
+  const each = (act: Exclude<Change['act'], 'remove'>) => config[act][part].map(({ name, value }) => change(act, name, texts.add(value)))
+  return [
+    ...config.remove[part].map((name) => change('remove', name, -1)),
+    ...each('rename'),
+    ...each('replace'),
+    ...each('add'),
+    ...each('append'),
+  ]
 }
 
-function fieldChanges({ remove, rename, replace, add, append }: Config, part: 'querystring' | 'body'): Changes<Fields> {
-  return (scopes) => {
-    const [renamed, replaced, added, appended] = [rename[part], replace[part], add[part], append[part]].map((list) =>
-      rendered(list, scopes),
-    ) as [Rendered[], Rendered[], Rendered[], Rendered[]]
-    return (fields) => {
-      for (const name of remove[part]) fields.remove(name)
-      for (const { name, value } of renamed) fields.rename(name, value)
-      for (const { name, value } of replaced) if (fields.has(name)) fields.set(name, value)
-      for (const { name, value } of added) if (!fields.has(name)) fields.set(name, value)
-      for (const { name, value } of appended) fields.append(name, value)
+function changeHeaders(exchange: Exchange, changes: readonly Change[], made: readonly string[]): void {
+  const { headers } = exchange
+  for (const { act, name, key, text } of changes) {
+    if (act === 'remove') {
+      headers.remove(key)
+      continue
+    }
+    if (act === 'rename') {
+      renameHeader(exchange, key, made[text]!.trim())
+      continue
+    }
+    // Host is not among the lines that plugins make: it can be replaced, and nothing else.
+    if (key === 'host') {
+      if (act === 'replace') exchange.host = headerValue(made[text]!.trim())
+      continue
+    }
+    if (act === 'append' || headers.has(key) === (act === 'replace')) {
+      const value = headerValue(made[text]!.trim())
+      if (act === 'append') headers.append(name, value, key)
+      else exchange.setHeader(name, value, key)
     }
   }
 }
 
-type Rendered = { readonly name: string; readonly value: string }
+function renameHeader({ headers }: Exchange, key: string, to: string): void {
+  const values = headers.all(key)
+  if (values.length === 0) return
+  headers.remove(key)
+  headers.remove(to.toLowerCase())
+  for (const value of values) headers.append(to, value)
+}
+
+function changeFields(fields: Fields, changes: readonly Change[], made: readonly string[]): void {
+  for (const { act, name, text } of changes) {
+    if (act === 'remove') fields.remove(name)
+    else if (act === 'rename') fields.rename(name, made[text]!)
+    else if (act === 'append') fields.append(name, made[text]!)
+    else if (fields.has(name) === (act === 'replace')) fields.set(name, made[text]!)
+  }
+}
 
 function moveFormToQuery(exchange: Exchange): void {
   if (!exchange.headers.get('content-type')?.toLowerCase().startsWith('application/x-www-form-urlencoded')) return
@@ -163,27 +175,32 @@ function moveFormToQuery(exchange: Exchange): void {
   exchange.body = Buffer.alloc(0)
 }
 
-function scopesOf(exchange: Exchange): Scopes {
-  return {
-    headers: { lookup: (key) => listed(exchange.headers.all(headerKey(String(key), exchange))) },
-    query_params: { lookup: (key) => parameter(exchange.query.all(String(key))) },
-    uri_captures: { lookup: (key) => exchange.captures?.[key] },
+/** What expressions see of a request. */
+class RequestScopes implements Scopes {
+  readonly #exchange: Exchange
+
+  constructor(exchange: Exchange) {
+    this.#exchange = exchange
+  }
+
+  header(name: string): Value {
+    const { headers } = this.#exchange
+    const key = name.toLowerCase()
+    return listed(headers, headers.has(key) ? key : key.replaceAll('_', '-'))
+  }
+
+  parameter(name: string): Value {
+    const values = this.#exchange.query.all(name)
+    if (values.length > 1) return values.map((value) => value ?? '')
+    // A name without a value is true, as in OpenResty.
+    return values.length === 0 ? undefined : (values[0] ?? true)
+  }
+
+  capture(name: string | number): Value {
+    return this.#exchange.captures?.[name]
   }
 }
 
-/** Names in any letter case, `_` for `-`. */
-function headerKey(name: string, { headers }: Exchange): string {
-  const key = name.toLowerCase()
-  return headers.has(key) ? key : key.replaceAll('_', '-')
-}
-
-function listed(values: readonly string[]): Value {
-  return values.length > 1 ? values : values[0]
-}
-
-function parameter(values: readonly (string | undefined)[]): Value {
-  if (values.length === 0) return undefined
-  if (values.length > 1) return values.map((value) => value ?? '')
-  // A name without a value is true, as in OpenResty.
-  return values[0] ?? true
+function listed(headers: HeaderTable, key: string): Value {
+  return headers.repeated(key) ? headers.all(key) : headers.get(key)
 }

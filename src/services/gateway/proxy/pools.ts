@@ -1,6 +1,9 @@
 // Kept connections to services over the network: one pool per address, closed with the gateway.
 import { Pool } from 'undici'
 import type { Service } from '../plan.ts'
+import type { Place } from './place.ts'
+
+type NetworkPlace = Extract<Place, { at: 'network' }>
 
 // Shorter than what servers keep (Node says 5 s itself, others 60 s and more), so that we close first.
 const KEEP_ALIVE_MS = 20_000
@@ -14,8 +17,11 @@ export class Pools {
     this.#maxHeaderBytes = maxHeaderBytes
   }
 
-  get(origin: string, service: Service, servername: string): Pool {
-    const key = `${origin} ${service.connectTimeoutMs} ${service.tlsVerify} ${origin.startsWith('https') ? servername : ''}`
+  get({ scheme, host, port, authority }: NetworkPlace, service: Service): Pool {
+    const origin = `${scheme}://${host}:${port}`
+    // The name that the certificate has to be for is that of the Host header.
+    const servername = scheme === 'https' ? authority.replace(/:\d+$/, '') : ''
+    const key = `${origin} ${service.connectTimeoutMs} ${service.tlsVerify} ${servername}`
     const found = this.#pools.get(key)
     if (found) return found
     const pool = new Pool(origin, {
