@@ -33,6 +33,6 @@ test('any text is read, and soon', () => {
     const start = performance.now()
     htmlToText(nasty)
     htmlToWords(nasty)
-    expect(performance.now() - start).toBeLessThan(2_000)
+    expect(performance.now() - start).toBeLessThan(10_000)
   }
 })
