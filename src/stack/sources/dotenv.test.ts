@@ -325,6 +325,58 @@ describe('which services', () => {
   })
 })
 
+test('the .env that upstream’s compose file ships is taken as it is', async () => {
+  const shipped = `############
+# Secrets
+############
+POSTGRES_PASSWORD=your-super-secret-and-long-postgres-password
+JWT_SECRET=your-super-secret-jwt-token-with-at-least-32-characters-long
+SUPABASE_PUBLISHABLE_KEY=
+SUPABASE_SECRET_KEY=
+JWT_KEYS=
+JWT_JWKS=
+DASHBOARD_USERNAME=supabase
+DASHBOARD_PASSWORD=this_password_is_insecure_and_should_be_updated
+SECRET_KEY_BASE=UpNVntn3cDxHJpq99YMc1T1AQgQpc8kfYTuRgBiYa15BLrx8etQoXz3gZv1/u2oq
+VAULT_ENC_KEY=your-encryption-key-32-chars-min
+PG_META_CRYPTO_KEY=your-encryption-key-32-chars-min
+POSTGRES_HOST=db
+POSTGRES_DB=postgres
+POSTGRES_PORT=5432
+POOLER_PROXY_PORT_TRANSACTION=6543
+POOLER_DB_POOL_SIZE=5
+KONG_HTTP_PORT=8000
+KONG_HTTPS_PORT=8443
+PGRST_DB_SCHEMAS=public,storage,graphql_public
+SITE_URL=http://localhost:3000
+ADDITIONAL_REDIRECT_URLS=
+JWT_EXPIRY=3600
+DISABLE_SIGNUP=false
+API_EXTERNAL_URL=http://localhost:8000
+MAILER_URLPATHS_CONFIRMATION="/auth/v1/verify"
+ENABLE_EMAIL_SIGNUP=true
+SMTP_ADMIN_EMAIL=admin@example.com
+SMTP_HOST=supabase-mail
+SMTP_PORT=2500
+SMTP_USER=fake_mail_user
+STUDIO_DEFAULT_ORGANIZATION=Default Organization
+SUPABASE_PUBLIC_URL=http://localhost:8000
+IMGPROXY_ENABLE_WEBP_DETECTION=true
+OPENAI_API_KEY=
+FUNCTIONS_VERIFY_JWT=false
+DOCKER_SOCKET_LOCATION=/var/run/docker.sock
+GOOGLE_PROJECT_ID=GOOGLE_PROJECT_ID
+`
+  write(shipped)
+  const stack = await describeStack()
+  expect(stack.notices[0]).toMatch(
+    /^WARN: these secrets are published demo values, .*: POSTGRES_PASSWORD, JWT_SECRET, DASHBOARD_PASSWORD, /,
+  )
+  expect(node(stack, 'auth').env).toMatchObject({ GOTRUE_SMTP_HOST: '127.0.0.1', GOTRUE_MAILER_URLPATHS_CONFIRMATION: '/auth/v1/verify' })
+  expect(node(stack, 'auth').env).not.toHaveProperty('GOTRUE_JWT_KEYS')
+  expect(value(stack, 'API_URL')).toBe('http://localhost:8000')
+})
+
 describe('own variables of a service', () => {
   test('win over what is derived; the environment wins over the file', async () => {
     withPorts('GOTRUE_SITE_URL=http://own\nPGRST_DB_POOL=20\nSITE_URL=http://other\nKONG_DECLARATIVE_CONFIG=kong.yml\n')
