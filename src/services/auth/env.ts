@@ -158,7 +158,6 @@ export const authEnv = z
     GOTRUE_API_REQUEST_ID_HEADER: text.optional(),
     REQUEST_ID_HEADER: text.optional(),
     GOTRUE_API_MAX_REQUEST_DURATION: duration.default(10_000),
-    GOTRUE_DB_DRIVER: text.default('postgres'),
     GOTRUE_DB_DATABASE_URL: secret.optional(),
     DATABASE_URL: secret.optional(),
     GOTRUE_DB_MAX_POOL_SIZE: count.default(0),
@@ -224,7 +223,6 @@ export const authEnv = z
     GOTRUE_SMS_OTP_EXP: count.default(60).transform((seconds) => seconds || 60),
     GOTRUE_SMS_OTP_LENGTH: otpLength,
     GOTRUE_SMS_PROVIDER: text.default(''),
-    GOTRUE_SMS_TEMPLATE: text.default('Your code is {{ .Code }}'),
     GOTRUE_SMS_TEST_OTP: testOtps.default(new Map()),
     GOTRUE_SMS_TEST_OTP_VALID_UNTIL: time.optional(),
 
@@ -267,10 +265,7 @@ export const authEnv = z
     GOTRUE_MFA_PHONE_ENROLL_ENABLED: bool.default(false),
     GOTRUE_MFA_PHONE_VERIFY_ENABLED: bool.default(false),
     GOTRUE_MFA_PHONE_OTP_LENGTH: otpLength,
-    GOTRUE_MFA_PHONE_TEMPLATE: text.default('Your code is {{ .Code }}'),
     GOTRUE_MFA_PHONE_MAX_FREQUENCY: orWhenZero(MINUTE),
-    GOTRUE_MFA_WEB_AUTHN_ENROLL_ENABLED: bool.default(false),
-    GOTRUE_MFA_WEB_AUTHN_VERIFY_ENABLED: bool.default(false),
 
     GOTRUE_RATE_LIMIT_HEADER: text.default(''),
     GOTRUE_RATE_LIMIT_TOKEN_REFRESH: number.default(150),

@@ -51,5 +51,3 @@ export function assignments(values: Readonly<Record<string, unknown>>, from = 1)
   const columns = Object.keys(values)
   return { sql: columns.map((column, index) => `"${column}" = $${from + index}`).join(', '), values: Object.values(values) }
 }
-
-export const isUniqueViolation = (error: unknown): boolean => (error as { code?: unknown } | null)?.code === '23505'

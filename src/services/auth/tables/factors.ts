@@ -62,8 +62,6 @@ export async function updateFactor(db: Db, id: string, change: { friendlyName?: 
 
 export const verifyFactor = (db: Db, id: string) =>
   db.query(`update auth.mfa_factors set status = 'verified', updated_at = now() where id = $1`, [id])
-export const setFactorSecret = (db: Db, id: string, secret: string) =>
-  db.query('update auth.mfa_factors set secret = $2, updated_at = now() where id = $1', [id, secret])
 export const deleteFactor = (db: Db, id: string) => db.query('delete from auth.mfa_factors where id = $1', [id])
 export const deleteFactorsOf = (db: Db, userId: string) => db.query('delete from auth.mfa_factors where user_id = $1', [userId])
 export const deleteUnverifiedFactors = (db: Db, userId: string, type: FactorType) =>
