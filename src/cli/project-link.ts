@@ -4,8 +4,10 @@ import { ConfigError } from '../project/config/error.ts'
 import { type LoadedProject, loadProject } from '../project/config/load.ts'
 import { connect, databaseUrl } from '../project/connect.ts'
 import { MigrationOrderError } from '../project/migrations.ts'
+import { findWorkDir } from '../project/workdir.ts'
+import { formOf } from '../stack/state-dir.ts'
 import { CliError, type Flag, flagOn, flagText, type Invocation } from './command.ts'
-import { workDirOf } from './stack-link.ts'
+import { liveStack, workDirOf } from './stack-link.ts'
 
 export function openProject(invocation: Invocation): LoadedProject {
   const workDir = workDirOf(invocation)
@@ -48,7 +50,7 @@ export async function withTarget<Result>(
   }
   const project = openProject(invocation)
   io.err(url === undefined ? 'Connecting to local database...\n' : 'Connecting to remote database...\n')
-  const client = await connectOrSay(url ?? databaseUrl(project.config), url === undefined)
+  const client = await connectOrSay(url ?? (await localUrl(invocation, project)), url === undefined)
   try {
     return await work({ project, client })
   } catch (error) {
@@ -57,6 +59,19 @@ export async function withTarget<Result>(
   } finally {
     await client.end()
   }
+}
+
+/** A self-hosted stack has its own port and password: it is asked for them. */
+async function localUrl(invocation: Invocation, { config }: LoadedProject): Promise<string> {
+  const workDir = findWorkDir(invocation.cwd, flagText(invocation.flags, 'workdir'))
+  if (formOf(workDir) === 'project') return databaseUrl(config)
+  const live = await liveStack(workDir)
+  const url = live?.status.description.values.find(({ name }) => name === 'DB_URL')?.value
+  if (url === undefined)
+    throw new CliError(`No stack is running in ${workDir}.`, {
+      suggestion: 'Start it with plinth start, or name a database by --db-url URL.',
+    })
+  return String(url)
 }
 
 async function connectOrSay(url: string, local: boolean): Promise<Client> {

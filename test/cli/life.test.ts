@@ -151,6 +151,7 @@ test('a self-hosted folder gets its secrets once, and a wrong variable stops the
   await folder.good('start')
   const before = await folder.status()
   expect(before['ANON_KEY']).toMatch(/^ey/)
+  expect((await folder.good('db', 'query', 'select current_user', '-o', 'csv')).out).toBe('current_user\npostgres\n')
   const env = readFileSync(join(folder.dir, '.env'), 'utf8')
   expect(env).toContain(`POSTGRES_PASSWORD='p@ss:w/rd#%&'\n`)
   await folder.good('stop')

@@ -14,7 +14,7 @@ test.each([
 })
 
 test('SMTP is on loopback unless told otherwise', () => {
-  expect(readEnv(mailEnv, {}).MP_SMTP_BIND_ADDR).toEqual({ host: '127.0.0.1', port: 1025 })
+  expect(readEnv(mailEnv, {}).MP_SMTP_BIND_ADDR).toEqual({ host: '::', port: 1025 })
 })
 
 test.each([

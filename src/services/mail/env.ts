@@ -41,8 +41,8 @@ const regex = z.string().transform((value, ctx): RegExp => {
 const webroot = z.string().transform((value) => `/${value.replace(/^\/+|\/+$/g, '')}/`.replace('//', '/'))
 
 export const mailEnv = z.object({
-  /** Where SMTP listens. Loopback unless told otherwise. */
-  MP_SMTP_BIND_ADDR: bindAddress.default({ host: '127.0.0.1', port: 1025 }),
+  /** Where SMTP listens. The stack gives it a loopback address. */
+  MP_SMTP_BIND_ADDR: bindAddress.default({ host: '::', port: 1025 }),
   /** Where the page and the API listen when the service is served alone. */
   MP_UI_BIND_ADDR: bindAddress.default({ host: '::', port: 8025 }),
   /** File that keeps the messages over a restart; without it they live in memory. */
