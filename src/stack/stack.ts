@@ -8,6 +8,7 @@ import { CLUSTER_MARK, type DatabaseService } from '../service/database.ts'
 import type { RunningService } from '../service/definition.ts'
 import { dbEnv, isEmbedded } from '../services/db/env.ts'
 import { checkPools } from '../services/db/pools.ts'
+import { stopOrphan } from '../services/db/server/orphan.ts'
 import type { NodeDescription, PrepareOptions, StackDescription } from './description.ts'
 import { dependentsOf, levelsOf } from './graph.ts'
 import { type TakenPort, takenPorts } from './ports.ts'
@@ -102,7 +103,12 @@ export class Stack {
 
   async #start(signal: AbortSignal): Promise<void> {
     refuseTooManyConnections(this.description.nodes)
-    const taken = await takenPorts(this.description.ports)
+    let taken = await takenPorts(this.description.ports)
+    if (taken.some(({ published }) => published.node === this.#database?.description.name)) {
+      // A server that this stack's last run left when it was killed.
+      await stopOrphan(this.description.stateDir, this.#options.log)
+      taken = await takenPorts(this.description.ports)
+    }
     if (taken.length > 0) throw new PortsTakenError(taken)
     const abandoned = AbortSignal.any([signal, this.#stopping.signal])
     const made: Made = {}

@@ -4,6 +4,8 @@ import { once } from 'node:events'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
+import { silentLog } from '../../src/log/log.ts'
+import { stopOrphan } from '../../src/services/db/server/orphan.ts'
 import { serverTree } from '../../src/services/db/server/overlay.ts'
 import { postgresPackage } from '../../src/services/db/server/package.ts'
 import { placeCluster } from '../../src/services/db/server/place.ts'
@@ -90,4 +92,11 @@ test('a port that is taken is named with its settings', async () => {
   await using other = await workDir()
   await using db = await database(dir)
   await expect(database({ ...other, port: db.port })).rejects.toThrow(new RegExp(`port ${db.port} is taken .*POSTGRES_PORT`))
+})
+
+test('stopOrphan() leaves a server alone that somebody looks after', async () => {
+  await using dir = await workDir()
+  await using db = await database(dir)
+  await stopOrphan(dir.stateDir, silentLog)
+  await db.service.health()
 })

@@ -61,7 +61,8 @@ export async function placeCluster(options: PlaceOptions): Promise<ClusterPlace>
   // By the data alone: whoever starts the same cluster meets at the same lock.
   const key = hashOf(dataDir)
   const shortest = join(tmpdir(), `plinth-${process.getuid?.() ?? 0}-${key.slice(0, 8)}`)
-  const beside = options.stateDir && !options.pgdata ? join(await realDir(resolve(options.stateDir)), 'run') : shortest
+  const stateDir = options.stateDir && (await realDir(resolve(options.stateDir)))
+  const beside = stateDir && dirname(dataDir) === stateDir ? join(stateDir, 'run') : shortest
   return {
     dataDir,
     runDir: asRoot ? join(home, 'run', `${key}-${user?.uid}`) : beside.length > LONGEST_RUN_DIR ? shortest : beside,
