@@ -65,23 +65,24 @@ function jsonFields(text: string): Fields | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
   const fields = new Map<string, unknown>(Object.entries(value))
   return {
-    has: (name) => fields.has(name),
+    has: (name) => fields.has(textOfBytes(name)),
     text: (name) => {
-      const found = fields.get(name)
+      const found = fields.get(textOfBytes(name))
       return typeof found === 'string' ? byteString(found) : undefined
     },
-    set: (name, given) => void fields.set(name, textOfBytes(given)),
-    append: (name, bytes) => {
-      const found = fields.get(name)
-      const given = textOfBytes(bytes)
-      fields.set(name, found === undefined ? [given] : Array.isArray(found) ? [...found, given] : [found, given])
+    set: (name, value) => void fields.set(textOfBytes(name), textOfBytes(value)),
+    append: (name, value) => {
+      const [key, given] = [textOfBytes(name), textOfBytes(value)]
+      const found = fields.get(key)
+      fields.set(key, found === undefined ? [given] : Array.isArray(found) ? [...found, given] : [found, given])
     },
-    remove: (name) => void fields.delete(name),
+    remove: (name) => void fields.delete(textOfBytes(name)),
     rename: (from, to) => {
-      if (!fields.has(from)) return
-      const found = fields.get(from)
-      fields.delete(from)
-      fields.set(to, found)
+      const key = textOfBytes(from)
+      if (!fields.has(key)) return
+      const found = fields.get(key)
+      fields.delete(key)
+      fields.set(textOfBytes(to), found)
     },
     toString: () => byteString(JSON.stringify(Object.fromEntries(fields))),
   }

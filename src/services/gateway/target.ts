@@ -10,7 +10,7 @@ const MAX_HEADER_LINE_BYTES = 16 * 1024
 const MAX_HEADERS = 100
 
 // What may stand in a Host header: a name, an address, a port. No slash, no blank, no two dots.
-const HOST = /^(?:\[[0-9a-fA-F:.]+\]|[^\s/\\@?#[\]<>"^`{|}\x00-\x20\x7f]+?)(?::\d{1,5})?$/
+const HOST = /^(?:\[[0-9a-fA-F:.]+\]|[^\s:/\\@?#[\]<>"^`{|}\x00-\x20\x7f]+)(?::\d{1,5})?$/
 
 // Services that read headers as variables take these for the ones that frame the message.
 const AMBIGUOUS = /^(?:transfer_encoding|content_length)$/i

@@ -1,9 +1,9 @@
 // The entities of a declarative file: their fields with types and defaults, what nests in what, and by which name they are known.
 import { z } from 'zod'
-import { between, headerName, port, reference, tags, text, timeoutMs, uuid } from './fields.ts'
+import { between, headerName, port, reference, tags, text, timeoutMs, uuid, wholeNumber } from './fields.ts'
 
 const id = uuid.optional()
-const stamps = { created_at: z.int().optional(), updated_at: z.int().optional() }
+const stamps = { created_at: wholeNumber.optional(), updated_at: wholeNumber.optional() }
 
 const SERVICE_PROTOCOLS = ['http', 'https', 'grpc', 'grpcs', 'tcp', 'tls', 'udp', 'tls_passthrough'] as const
 const ROUTE_PROTOCOLS = SERVICE_PROTOCOLS
@@ -68,7 +68,7 @@ export const route = z
       .refine((headers) => !Object.keys(headers).some((name) => name.toLowerCase() === 'host'), "cannot contain 'host' header")
       .optional(),
     snis: z.array(text).optional(),
-    regex_priority: z.int().default(0),
+    regex_priority: wholeNumber.default(0),
     strip_path: z.boolean().default(true),
     path_handling: z.enum(['v0', 'v1']).default('v0'),
     preserve_host: z.boolean().default(false),
@@ -94,7 +94,7 @@ export const consumer = z
   })
 
 export const acl = z.strictObject({ id, consumer: reference, group: text, tags, ...stamps })
-export const keyauthCredential = z.strictObject({ id, consumer: reference, key: text, ttl: z.int().optional(), tags, ...stamps })
+export const keyauthCredential = z.strictObject({ id, consumer: reference, key: text, ttl: wholeNumber.optional(), tags, ...stamps })
 export const basicauthCredential = z.strictObject({ id, consumer: reference, username: text, password: text, tags, ...stamps })
 
 export const plugin = z.strictObject({

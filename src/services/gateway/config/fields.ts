@@ -1,9 +1,13 @@
 // The field types that entities and plugins share, with Kong's messages.
 import { z } from 'zod'
 
+export const wholeNumber = z
+  .number({ error: () => 'expected an integer' })
+  .refine(Number.isInteger, { error: 'expected an integer', abort: true })
+
 /** A whole number within bounds. */
 export function between(min: number, max: number) {
-  return z.int().refine((value) => value >= min && value <= max, { error: `value should be between ${min} and ${max}`, abort: true })
+  return wholeNumber.refine((value) => value >= min && value <= max, { error: `value should be between ${min} and ${max}`, abort: true })
 }
 
 /** Text that may not be empty. */

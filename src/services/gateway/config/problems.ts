@@ -68,7 +68,7 @@ function problemsOfIssue(issue: z.core.$ZodIssue, value: unknown, where: Where):
       return issue.keys.map((key) => ({ where: [...at, key], what: 'unknown field' }))
     case 'invalid_type':
       if (valueAt(value, issue.path) === undefined) return one('required field missing')
-      return one(EXPECTED[issue.expected] ?? `expected ${issue.expected}`)
+      return one(issue.message.startsWith('Invalid input') ? (EXPECTED[issue.expected] ?? `expected ${issue.expected}`) : issue.message)
     case 'too_small':
       if (issue.origin === 'string') return one(`length must be at least ${issue.minimum}`)
       if (issue.origin === 'array') return one(`length must be at least ${issue.minimum}`)

@@ -130,7 +130,7 @@ class Parser {
         const name = this.#name()
         value = { kind: 'method', object: value, name, args: this.#arguments() }
       } else if (this.#next.kind === 'symbol' && this.#next.text === '(') {
-        if (value.kind !== 'name') throw new ExpressionError('only functions known by name can be called')
+        if (value.kind !== 'name') throw new ExpressionError(`unknown function '${spelled(value)}'`)
         value = { kind: 'call', name: value.name, args: this.#arguments() }
       } else return value
     }
@@ -152,4 +152,11 @@ class Parser {
     this.#expect(')')
     return args
   }
+}
+
+/** `os.exit` of a tree, for messages. */
+function spelled(node: Expression): string {
+  if (node.kind === 'name') return node.name
+  if (node.kind === 'index' && node.key.kind === 'constant') return `${spelled(node.object)}.${String(node.key.value)}`
+  return '…'
 }

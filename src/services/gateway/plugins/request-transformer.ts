@@ -1,7 +1,7 @@
 // Changes method, path, headers, query and body of the request before the service sees it. Upstream: Kong's `request-transformer`.
 import { z } from 'zod'
 import { changedBody, type Fields, readFields } from '../body.ts'
-import { headerValue } from '../bytes.ts'
+import { byteString, headerValue } from '../bytes.ts'
 import type { Exchange } from '../exchange.ts'
 import type { Scopes } from '../expressions/evaluate.ts'
 import { ExpressionError } from '../expressions/lexer.ts'
@@ -116,7 +116,12 @@ interface Change {
 
 /** All changes of one part in the order in which they are made. */
 function changesOf(config: Config, part: 'headers' | 'querystring' | 'body', texts: Texts): Change[] {
-  const change = (act: Change['act'], name: string, text: number): Change => ({ act, name, key: name.toLowerCase(), text })
+  const change = (act: Change['act'], name: string, text: number): Change => ({
+    act,
+    name: byteString(name),
+    key: name.toLowerCase(),
+    text,
+  })
   const each = (act: Exclude<Change['act'], 'remove'>) => config[act][part].map(({ name, value }) => change(act, name, texts.add(value)))
   return [
     ...config.remove[part].map((name) => change('remove', name, -1)),

@@ -14,7 +14,8 @@ export function hookHead(res: ServerResponse, finish: Finish): () => void {
     if (res.headersSent) return (writeHead as (...given: unknown[]) => ServerResponse).call(res, status, reason, headers)
     const message = typeof reason === 'string' ? reason : undefined
     const table = HeaderTable.empty()
-    for (const name of res.getHeaderNames()) {
+    const names = res.getHeaderNames()
+    for (const name of names) {
       addAll(table, name, res.getHeader(name))
       res.removeHeader(name)
     }
@@ -22,7 +23,10 @@ export function hookHead(res: ServerResponse, finish: Finish): () => void {
     const head = finish(status, table)
     res.writeHead = writeHead
     if (message !== undefined) res.statusMessage = message
-    return res.writeHead(head.status, head.headers)
+    if (names.length === 0) return res.writeHead(head.status, head.headers)
+    // Once a header was set singly, Node keeps one value per name of the lines given here: they are set singly too.
+    for (const [name, values] of grouped(head.headers)) res.setHeader(name, values.length > 1 ? values : values[0]!)
+    return res.writeHead(head.status)
   } as ServerResponse['writeHead']
   return () => {
     res.writeHead = writeHead
@@ -51,4 +55,15 @@ function addAll(table: HeaderTable, name: string, value: OutgoingHttpHeader | un
   if (value === undefined) return
   if (Array.isArray(value)) for (const one of value) table.append(name, String(one))
   else table.append(name, String(value))
+}
+
+function grouped(lines: readonly string[]): Iterable<readonly [name: string, values: string[]]> {
+  const groups = new Map<string, readonly [string, string[]]>()
+  for (let i = 0; i + 1 < lines.length; i += 2) {
+    const key = lines[i]!.toLowerCase()
+    const group = groups.get(key)
+    if (group) group[1].push(lines[i + 1]!)
+    else groups.set(key, [lines[i]!, [lines[i + 1]!]])
+  }
+  return groups.values()
 }
