@@ -85,7 +85,7 @@ test('a service that this profile leaves out answers 503 and names itself', asyn
 test('mails go to the catcher', async () => {
   const { error } = await client().auth.resetPasswordForEmail('ann@example.org')
   expect(error).toBeNull()
-  const found = await expect
+  await expect
     .poll(
       async () =>
         ((await (await fetch(`${stack.values['MAILPIT_URL']}/api/v1/search?query=to:ann@example.org`)).json()) as { messages: unknown[] })
@@ -93,5 +93,4 @@ test('mails go to the catcher', async () => {
       { timeout: 5_000, interval: 20 },
     )
     .toBe(1)
-  expect(found).toBeUndefined()
 })

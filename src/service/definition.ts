@@ -34,6 +34,8 @@ export interface RunningService {
   readonly endpoints: readonly Endpoint[]
   /** Resolves when the service can serve; rejects with the reason when it cannot. */
   health(): Promise<void>
+  /** Resolves when the service has ended by itself (its process was killed): it is restarted at once, not at its next health check. */
+  readonly ended?: Promise<void>
   /** Re-reads configuration and caches (SIGHUP, SIGUSR1/2 of the upstream images). */
   reload?(): Promise<void>
   /** Frees whatever start opened, in reverse order. */

@@ -17,7 +17,7 @@ function answers(...list: boolean[]) {
 
 test('the first good answer ends the wait', async () => {
   const { check, asked } = answers(false, false, true)
-  await untilHealthy(check, quick, never)
+  await untilHealthy(check, { ...quick, startPeriodMs: 60_000 }, never)
   expect(asked()).toBe(3)
 })
 
@@ -50,4 +50,13 @@ test('a good answer between bad ones starts the count anew', async () => {
   const { check, asked } = answers(false, false, true, false, false, true, false, false, false)
   await expect(untilUnhealthy(check, quick, never)).resolves.toMatchObject({ message: 'bad answer 9' })
   expect(asked()).toBe(9)
+})
+
+test('a service that has ended is not asked again', async () => {
+  const { check, asked } = answers(true)
+  const ended = Promise.resolve()
+  await expect(untilUnhealthy(check, { ...quick, intervalMs: 60_000 }, never, ended)).resolves.toMatchObject({
+    message: 'it has ended by itself',
+  })
+  expect(asked()).toBe(0)
 })

@@ -41,10 +41,21 @@ export async function untilHealthy(check: () => Promise<void>, options: HealthCh
   }
 }
 
-/** Asks at every interval until the signal aborts or `retries` answers in a row were bad; then resolves to the last reason. */
-export async function untilUnhealthy(check: () => Promise<void>, options: HealthCheck, signal: AbortSignal): Promise<unknown> {
+/**
+ * Asks at every interval until the signal aborts, `retries` answers in a row were bad, or `ended` resolves. Resolves to the last reason;
+ * to nothing when the signal aborted.
+ */
+export async function untilUnhealthy(
+  check: () => Promise<void>,
+  options: HealthCheck,
+  signal: AbortSignal,
+  ended: Promise<void> = new Promise(() => {}),
+): Promise<unknown> {
+  const over = new AbortController()
+  void ended.then(() => over.abort())
+  const until = AbortSignal.any([signal, over.signal])
   let failures = 0
-  while (await pause(options.intervalMs, signal)) {
+  while (await pause(options.intervalMs, until)) {
     try {
       await checkOnce(check, options.timeoutMs)
       failures = 0
@@ -52,5 +63,5 @@ export async function untilUnhealthy(check: () => Promise<void>, options: Health
       if (++failures >= options.retries) return error
     }
   }
-  return undefined
+  return signal.aborted ? undefined : new Error('it has ended by itself')
 }

@@ -118,7 +118,8 @@ export class ServiceNode {
     const { log } = this.#ctx
     for (let attempt = 0; !signal.aborted; ) {
       if (this.#service) {
-        const reason = await untilUnhealthy(() => this.#service!.health(), this.description.health, signal)
+        const { ended } = this.#service
+        const reason = await untilUnhealthy(() => this.#service!.health(), this.description.health, signal, ended)
         if (signal.aborted) return
         this.#set('unhealthy', reason)
         log.error({ err: reason }, `${this.name} is unhealthy and is restarted`)

@@ -126,8 +126,8 @@ test('a killed Postgres is started again, and the API answers', async () => {
 })
 
 function postmasterFile(dir: string): string | undefined {
-  const { dataDir } = JSON.parse(readFileSync(join(dir, '.plinth', 'state.json'), 'utf8')) as { dataDir?: string }
-  const file = join(dataDir ?? '', 'postmaster.pid')
+  const { database } = JSON.parse(readFileSync(join(dir, '.plinth', 'state.json'), 'utf8')) as { database?: { dataDir?: string } }
+  const file = join(database?.dataDir ?? '', 'postmaster.pid')
   return existsSync(file) ? file : undefined
 }
 

@@ -72,6 +72,7 @@ async function startOwn(env: DbEnv, { log, signal }: ServiceContext): Promise<Da
       database: env.POSTGRES_DB,
     }),
     dataDir: server.place.dataDir,
+    ended: server.postmaster.exited,
     async health() {
       const reason = server.postmaster.reason()
       if (reason !== undefined) throw new Error(reason)

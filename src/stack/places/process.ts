@@ -26,6 +26,7 @@ export async function startProcess(node: NodeDescription, ctx: ServiceContext): 
   let asked = 0
   return {
     endpoints: [],
+    ended: new Promise((resolve) => child.once('exit', () => resolve())),
     health: () => {
       if (child.exitCode !== null || child.signalCode !== null)
         return Promise.reject(new Error(`its process has ended (${child.signalCode ?? `exit code ${child.exitCode}`})`))
