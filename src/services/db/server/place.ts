@@ -148,8 +148,10 @@ export async function removeData(dataDir: string): Promise<void> {
   if (!(await exists(join(dataDir, CLUSTER_MARK))) && !(await exists(join(dataDir, MAKING))) && (await readdir(dataDir)).length > 0) {
     throw new DatabaseProblem(`${dataDir} was not made by Plinth, so Plinth does not delete it.`)
   }
+  const { uid } = await stat(dataDir)
   await emptyFolder(dataDir)
-  for (const folder of dirname(dirname(dataDir)) === ROOT_HOME ? [dataDir, dirname(dataDir)] : [dataDir]) {
+  const around = dirname(dirname(dataDir)) === ROOT_HOME ? [dataDir, dirname(dataDir)] : [dataDir]
+  for (const folder of [...around, join(ROOT_HOME, 'run', `${hashOf(dataDir)}-${uid}`)]) {
     await rmdir(folder).catch((error) => {
       // A mount point stays, empty; a folder with something else in it is not ours to delete.
       if (!['ENOENT', 'EBUSY', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) throw error
