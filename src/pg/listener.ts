@@ -17,9 +17,10 @@ export interface Listener {
   close(): Promise<void>
 }
 
-const LONGEST_WAIT_MS = 32_000
+const FIRST_WAIT_MS = 250
+const LONGEST_WAIT_MS = 8_000
 
-/** Listens until closed. Waits 1, 2, 4 ... 32 s between attempts; the first attempt after a lost connection is made at once. */
+/** Listens until closed. Waits 0.25, 0.5, 1 ... 8 s between attempts; the first one after a lost connection is made at once. */
 export function listen(options: ListenerOptions): Listener {
   const stop = new AbortController()
   let connection: Connection | undefined
@@ -37,7 +38,7 @@ export function listen(options: ListenerOptions): Listener {
 
 async function keepListening(options: ListenerOptions, signal: AbortSignal, hold: (connection: Connection) => void): Promise<void> {
   const stopped = new Promise<Error>((resolve) => signal.addEventListener('abort', () => resolve(new Error('closed')), { once: true }))
-  let waitMs = 1_000
+  let waitMs = FIRST_WAIT_MS
   let again = false
   while (!signal.aborted) {
     try {
@@ -57,7 +58,7 @@ async function keepListening(options: ListenerOptions, signal: AbortSignal, hold
       await command(connection, `listen ${ident(options.channel)}`)
       options.onReady(again)
       again = true
-      waitMs = 1_000
+      waitMs = FIRST_WAIT_MS
       const error = await Promise.race([broken, stopped])
       if (signal.aborted) return
       options.onTrouble(error)

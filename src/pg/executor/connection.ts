@@ -71,6 +71,8 @@ export class Connection {
   readonly #doomed: string[] = []
   readonly #target: { host: string; port: number }
   readonly #tls: boolean
+  #outgoing: Buffer[] = []
+  #flushing = false
   #names = 0
   #secretKey: Buffer = Buffer.alloc(0)
   #fatal: DatabaseError | undefined
@@ -151,14 +153,28 @@ export class Connection {
       writer.execute()
     }
     writer.sync()
-    this.inFlight.push(batch)
-    const parts = writer.parts()
-    if (parts.length === 1) this.#socket.write(parts[0]!)
-    else {
-      this.#socket.cork()
-      for (const part of parts) this.#socket.write(part)
-      this.#socket.uncork()
+    const behind = this.inFlight.push(batch) > 1
+    this.#outgoing.push(...writer.parts())
+    // Behind another request there is no hurry: what else comes for this connection in this turn of the loop shares the write.
+    if (!behind) this.#flush()
+    else if (!this.#flushing) {
+      this.#flushing = true
+      setImmediate(() => this.#flush())
     }
+  }
+
+  #flush(): void {
+    this.#flushing = false
+    const parts = this.#outgoing
+    if (parts.length === 0) return
+    this.#outgoing = []
+    if (parts.length === 1) {
+      this.#socket.write(parts[0]!)
+      return
+    }
+    this.#socket.cork()
+    for (const part of parts) this.#socket.write(part)
+    this.#socket.uncork()
   }
 
   /** Whether a statement is prepared here already: a reason to prefer this connection. */

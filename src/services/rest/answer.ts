@@ -124,7 +124,10 @@ async function answerTo(
         : request.action === 'read'
           ? planTableRead(request, name, cache, config)
           : planTableWrite(request, name, payload, cache, config)
-    prepared = { plan, sql: statementsOf(plan, config.maxRows) }
+    const sql = statementsOf(plan, config.maxRows)
+    // No name in Postgres holds a zero byte, and on the wire it would end the statement early.
+    if (sql.main.text.includes('\0')) throw new RestError('PGRST100', { words: 'A name must not hold a zero byte' })
+    prepared = { plan, sql }
     if (key !== undefined) state.plans.set(key, prepared)
     if (timings !== undefined) {
       timings.parse = parsed - started

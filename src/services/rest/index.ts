@@ -49,9 +49,8 @@ export const rest = defineService({
         onNotification: (payload) => {
           if (payload === '' || payload === 'reload schema' || payload === 'reload config') void loader.reload()
         },
-        onReady: (again) => {
-          if (again) void loader.reload()
-        },
+        // Also the first time: what happened between the first load and this would be missed.
+        onReady: () => void loader.reload(),
         onTrouble: (error) => log.warn({ err: error }, 'the connection that listens for reloads was lost'),
       })
     }

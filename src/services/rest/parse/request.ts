@@ -65,7 +65,7 @@ export function parseRequest(req: IncomingMessage, schemas: readonly string[], r
   const action = actionOf(method, target)
   const pairs = mark < 0 ? [] : splitQuery(url.slice(mark + 1))
   const isRead = method === 'GET' || method === 'HEAD'
-  const call = target.kind === 'function' && isRead
+  const call = target.kind === 'function' && (isRead || method === 'OPTIONS')
   const parsed = parseQuery(pairs, call)
   const preferences = parsePrefer(headerText(headers['prefer']))
   const range = method === 'GET' ? parseRangeHeader(headers['range']) : undefined
