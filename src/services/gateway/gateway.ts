@@ -360,7 +360,7 @@ function httpsOnly(exchange: Exchange): Refusal {
   const { httpsRedirectStatus: status } = exchange.route
   if (status === 426)
     return exchange.fail('httpsOnly', [
-      ['Connection', 'Upgrade'],
+      ['Connection', exchange.sent('connection')?.toLowerCase().includes('close') ? 'close, Upgrade' : 'Upgrade'],
       ['Upgrade', 'TLS/1.2, HTTP/1.1'],
     ])
   const { host, rawPath, query } = exchange.target

@@ -40,6 +40,11 @@ export class HeaderTable {
     return at >= 0 && this.#keys.indexOf(key, at + 1) >= 0
   }
 
+  /** Whether any name stands in more than one line. */
+  repeats(): boolean {
+    return this.#keys.some((key, at) => this.#keys.indexOf(key, at + 1) >= 0)
+  }
+
   all(key: string): string[] {
     const found: string[] = []
     for (let at = this.#keys.indexOf(key); at >= 0; at = this.#keys.indexOf(key, at + 1)) found.push(this.#lines[at * 2 + 1]!)

@@ -34,6 +34,8 @@ test.each([
   [['Host', 'a:99999999'], 'badRequest'],
   [['Host', 'a', 'Transfer_Encoding', 'chunked'], 'badRequest'],
   [['Host', 'a', 'content_length', '1'], 'badRequest'],
+  [['Host', 'a', 'Transfer-Encoding', 'gzip, chunked'], 'badRequest'],
+  [['Host', 'a', 'Transfer-Encoding', 'chunked', 'transfer-encoding', 'chunked'], 'badRequest'],
   [['Host', 'a', 'X', 'v'.repeat(20_000)], 'headersTooLarge'],
   [['Host', 'a', ...Array.from({ length: 101 }, (_, i) => [`X-${i}`, '1']).flat()], 'headersTooLarge'],
 ])('header lines %.60j are %s', (raw, error) => expect(read('/', raw)).toBe(error))
@@ -43,5 +45,7 @@ test.each(['a.test', 'a_b', 'a.test:8000', '127.0.0.1:1', '[::1]:8000', 'realtim
 })
 
 test.each(['CONNECT', 'TRACE'])('%s is not served', (method) => expect(read('/', HOST, method)).toBe('notAllowed'))
+
+test('HTTP/1.0 has no chunks', () => expect(read('/', ['Transfer-Encoding', 'chunked'], 'POST', '1.0')).toBe('badRequest'))
 
 test('HTTP/1.0 may come without a Host', () => expect(read('/', [], 'GET', '1.0')).toMatchObject({ host: '' }))

@@ -21,10 +21,16 @@ export function readTarget(method: string, url: string, rawHeaders: readonly str
   if (url.length > MAX_URL_BYTES) return 'uriTooLong'
   if (rawHeaders.length > MAX_HEADERS * 2) return 'headersTooLarge'
   let host: string | undefined
+  // Node hands a request over before it finds that it cannot tell where the body ends.
+  let chunked = false
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]!
     if (name.length + rawHeaders[i + 1]!.length > MAX_HEADER_LINE_BYTES) return 'headersTooLarge'
     if ((name.length === 17 || name.length === 14) && AMBIGUOUS.test(name)) return 'badRequest'
+    if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') {
+      if (chunked || httpVersion === '1.0' || rawHeaders[i + 1]!.toLowerCase() !== 'chunked') return 'badRequest'
+      chunked = true
+    }
     if (name.length !== 4 || name.toLowerCase() !== 'host') continue
     if (host !== undefined) return 'badRequest'
     host = rawHeaders[i + 1]!

@@ -23,8 +23,8 @@ export function hookHead(res: ServerResponse, finish: Finish): () => void {
     const head = finish(status, table)
     res.writeHead = writeHead
     if (message !== undefined) res.statusMessage = message
-    if (names.length === 0) return res.writeHead(head.status, head.headers)
-    // Once a header was set singly, Node keeps one value per name of the lines given here: they are set singly too.
+    if (!table.repeats()) return res.writeHead(head.status, head.headers)
+    // Once any header was set singly, Node keeps one value per name of the lines given here: they are set singly too.
     for (const [name, values] of grouped(head.headers)) res.setHeader(name, values.length > 1 ? values : values[0]!)
     return res.writeHead(head.status)
   } as ServerResponse['writeHead']
