@@ -195,7 +195,7 @@ export class Executor {
       if (line.exclusive || line.cancelling || line.retired || line.jobs.length >= DEPTH || now - line.busySince >= YOUNG_MS) continue
       // One on it is to be cancelled as soon as it is alone: feeding the connection would put that off.
       if (line.jobs.some(({ cancellation }) => cancellation?.cancelled)) continue
-      const cost = line.jobs.length + (line.role === batch.affinity ? 0 : 0.5)
+      const cost = (line.connection.collecting ? -DEPTH : 0) + line.jobs.length + (line.role === batch.affinity ? 0 : 0.5)
       if (cost < bestCost) {
         best = line
         bestCost = cost

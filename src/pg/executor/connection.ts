@@ -20,6 +20,8 @@ export interface Statement {
   readonly values?: readonly Value[]
   /** False: parsed for this batch only. */
   readonly prepare?: boolean
+  /** Nobody looks at its rows. */
+  readonly discard?: boolean
   /** Ask for the names of the columns. */
   readonly describe?: boolean
 }
@@ -83,7 +85,6 @@ export class Connection {
     this.#target = target
     this.#tls = tls
     this.#events = events
-    socket.on('data', (chunk: Buffer) => this.#receive(chunk))
     socket.on('error', (error) => this.#lost(error))
     socket.on('close', () => this.#lost(undefined))
   }
@@ -119,8 +120,13 @@ export class Connection {
     tls: boolean,
     events: ConnectionEvents,
   ): Promise<Connection> {
-    const socket = await openSocket(options, target, tls)
+    // The server speaks only when spoken to, so nothing comes before the connection is there.
+    const reading: { connection?: Connection } = {}
+    const socket = await openSocket(options, target, tls, (bytes) => {
+      if (reading.connection !== undefined) reading.connection.#receive(bytes)
+    })
     const connection = new Connection(socket, target, tls, events)
+    reading.connection = connection
     const deadline = setTimeout(() => socket.destroy(new Error('timeout expired')), options.connectTimeoutMs)
     try {
       await connection.#start(options)
@@ -153,17 +159,21 @@ export class Connection {
       writer.execute()
     }
     writer.sync()
-    const behind = this.inFlight.push(batch) > 1
+    this.inFlight.push(batch)
     this.#outgoing.push(...writer.parts())
-    // Behind another request there is no hurry: what else comes for this connection in this turn of the loop shares the write.
-    if (!behind) this.#flush()
-    else if (!this.#flushing) {
+    // What else comes for this connection in this turn of the loop shares the write.
+    if (!this.#flushing) {
       this.#flushing = true
-      setImmediate(() => this.#flush())
+      setImmediate(this.#flush)
     }
   }
 
-  #flush(): void {
+  /** Whether bytes wait for the end of this turn of the loop: more cost no further write. */
+  get collecting(): boolean {
+    return this.#flushing
+  }
+
+  readonly #flush = (): void => {
     this.#flushing = false
     const parts = this.#outgoing
     if (parts.length === 0) return
@@ -184,7 +194,7 @@ export class Connection {
 
   /** Asks the server to stop what this connection runs, and resolves when the asking is over. Only for a connection with one batch. */
   async cancel(options: ConnectionOptions): Promise<void> {
-    const socket = await openSocket(options, this.#target, this.#tls)
+    const socket = await openSocket(options, this.#target, this.#tls, () => undefined)
     await new Promise<void>((resolve) => {
       const head = Buffer.alloc(12)
       head.writeInt32BE(12 + this.#secretKey.length, 0)
@@ -259,11 +269,14 @@ export class Connection {
     }
   }
 
-  readonly #onFrame = (code: number, buffer: Buffer, start: number, end: number): void => {
+  readonly #onFrame = (code: number, buffer: Buffer, start: number, end: number, own: boolean): void => {
     const batch = this.inFlight[0]
     switch (code) {
       case 0x44: // DataRow
-        batch?.results[batch.current]?.rows.push(columnsOf(buffer, start))
+        if (batch !== undefined && !batch.statements[batch.current]!.discard) {
+          const row = own ? columnsOf(buffer, start) : columnsOf(Buffer.from(buffer.subarray(start, end)), 0)
+          batch.results[batch.current]!.rows.push(row)
+        }
         return
       case 0x43: // CommandComplete
         if (batch === undefined) return

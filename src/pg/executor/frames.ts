@@ -1,7 +1,10 @@
 // The two directions of the wire as plain bytes: cutting what arrives into messages, and building what goes out. No socket here.
 
-/** Called with the message's code and the bounds of its body in `buffer` (the length word left out). */
-export type OnFrame = (code: number, buffer: Buffer, start: number, end: number) => void
+/**
+ * Called with the message's code and the bounds of its body in `buffer` (the length word left out). `own`: the buffer was made for
+ * this message; otherwise it is the chunk that was read, and may be overwritten by the next one.
+ */
+export type OnFrame = (code: number, buffer: Buffer, start: number, end: number, own: boolean) => void
 
 const HEADER = 5
 
@@ -25,13 +28,13 @@ export class FrameReader {
       }
       const whole = this.#partial as Buffer
       this.#partial = undefined
-      onFrame(whole[0]!, whole, HEADER, whole.length)
+      onFrame(whole[0]!, whole, HEADER, whole.length, true)
     }
     while (chunk.length - at >= HEADER) {
       const length = 1 + chunk.readInt32BE(at + 1)
       if (length < HEADER) throw new RangeError('Cannot read the server: a message is shorter than its header')
       if (chunk.length - at < length) break
-      onFrame(chunk[at]!, chunk, at + HEADER, at + length)
+      onFrame(chunk[at]!, chunk, at + HEADER, at + length, false)
       at += length
     }
     if (at < chunk.length) this.#gather(chunk, at, chunk.length)

@@ -6,16 +6,39 @@ import { serialize } from 'pg-protocol'
 import type { ConnectionOptions } from '../connection-options.ts'
 import { ConnectError } from './errors.ts'
 
-/** Rejects with ConnectError; the deadline covers connecting and the TLS handshake. */
-export async function openSocket(options: ConnectionOptions, target: { host: string; port: number }, useTls: boolean): Promise<Socket> {
+/** What arrives, in a buffer that is overwritten by what arrives next. */
+export type OnBytes = (bytes: Buffer) => void
+
+const READ_BYTES = 65_536
+
+/**
+ * Rejects with ConnectError; the deadline covers connecting and the TLS handshake. `onBytes` gets what the server sends once the promise
+ * is resolved.
+ */
+export async function openSocket(
+  options: ConnectionOptions,
+  target: { host: string; port: number },
+  useTls: boolean,
+  onBytes: OnBytes,
+): Promise<Socket> {
   const { host, port } = target
   const local = host.startsWith('/')
   const where = local ? `socket "${host}/.s.PGSQL.${port}"` : `server at "${host}", port ${port}`
-  const socket = local ? connect({ path: `${host}/.s.PGSQL.${port}` }) : connect({ host, port, noDelay: true, keepAlive: true })
+  const address = local ? { path: `${host}/.s.PGSQL.${port}` } : { host, port, noDelay: true, keepAlive: true }
+  const encrypted = useTls && !local
+  // One buffer for everything that is read: no allocation and no stream machinery for each answer.
+  const onread = {
+    buffer: Buffer.allocUnsafe(encrypted ? 0 : READ_BYTES),
+    callback: (size: number, buffer: Uint8Array) => {
+      onBytes((buffer as Buffer).subarray(0, size))
+      return true
+    },
+  }
+  const socket = connect(encrypted ? address : { ...address, onread })
   const deadline = setTimeout(() => socket.destroy(new Error('timeout expired')), options.connectTimeoutMs)
   try {
     await once(socket, 'connect')
-    if (local || !useTls) return socket
+    if (!encrypted) return socket
     socket.write(serialize.requestSsl())
     const answer = await new Promise<Buffer>((resolve, reject) => {
       socket.once('data', resolve)
@@ -25,11 +48,19 @@ export async function openSocket(options: ConnectionOptions, target: { host: str
     socket.removeAllListeners()
     // More than the one byte would be data injected before the encryption (CVE-2021-23222).
     if (answer.length !== 1) throw new Error('received unencrypted data after SSL response')
-    if (answer[0] === 0x53) return await encrypt(socket, options, host)
-    if (options.sslmode === 'prefer' || options.sslmode === 'allow') return socket
+    if (answer[0] === 0x53) {
+      const secured = await encrypt(socket, options, host)
+      secured.on('data', onBytes)
+      return secured
+    }
+    if (options.sslmode === 'prefer' || options.sslmode === 'allow') {
+      socket.destroy()
+      return await openSocket(options, target, false, onBytes)
+    }
     throw new Error('server does not support SSL, but SSL was required')
   } catch (error) {
     socket.destroy()
+    if (error instanceof ConnectError) throw error
     throw new ConnectError(`connection to ${where} failed: ${reasonOf(error)}`, { cause: error })
   } finally {
     clearTimeout(deadline)

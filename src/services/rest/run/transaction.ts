@@ -38,7 +38,7 @@ export class Transactions {
     // The Sync that ends the write commits: BEGIN and COMMIT are needed only where the end is another one or the isolation is not the default.
     const explicit = isolation !== undefined || check !== undefined || end === 'rollback'
     const settings = this.#texts.statement(plan.readOnly && !explicit ? [READ_ONLY, ...plan.settings] : plan.settings)
-    const statements: Statement[] = [prepared(settings, prepare)]
+    const statements: Statement[] = [{ ...settings, prepare, discard: true }]
     if (plan.preRequest !== undefined) statements.push(prepared({ text: `select ${plan.preRequest}`, values: [] }, prepare))
     const at = statements.length
     statements.push(prepared(plan.main, prepare))
