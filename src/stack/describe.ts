@@ -2,6 +2,7 @@
 import type { z } from 'zod'
 import type { StackDescription } from './description.ts'
 import { kinds, loadKind } from './kinds.ts'
+import { nearDatabase } from './near-database.ts'
 import { schemaMigrations } from './schema-migrations.ts'
 import { describeSelfHosted } from './sources/dotenv.ts'
 import { describeProject } from './sources/project.ts'
@@ -12,5 +13,6 @@ export async function describeStack(options: Pick<SourceOptions, 'workDir' | 'en
   const definitions = await Promise.all(Object.keys(kinds).map(loadKind))
   const schemas = new Map(definitions.map((definition) => [definition.name, definition.env as z.ZodObject]))
   const source: SourceOptions = { ...options, schemas, migrations: schemaMigrations }
-  return formOf(options.workDir) === 'project' ? describeProject(source) : describeSelfHosted(source)
+  const description = await (formOf(options.workDir) === 'project' ? describeProject(source) : describeSelfHosted(source))
+  return { ...description, nodes: await nearDatabase(description.nodes) }
 }
