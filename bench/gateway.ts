@@ -5,6 +5,7 @@ import { createServer, type RequestListener } from 'node:http'
 import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
 import { readEnv } from '../src/env/read.ts'
 import { Dispatcher } from '../src/http/dispatch.ts'
 import { serveEndpoint } from '../src/http/server.ts'
@@ -87,6 +88,8 @@ async function startGateway(origin: string | undefined): Promise<{ port: number;
 }
 
 async function main(): Promise<void> {
+  // As the program itself runs (src/cli.ts).
+  setFlagsFromString('--no-allocation-site-pretenuring')
   const rounds = Number(process.argv[2] ?? 5)
   const bare = createServer(answer)
   await new Promise<void>((resolve) => bare.listen(0, '127.0.0.1', resolve))

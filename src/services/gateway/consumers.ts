@@ -53,5 +53,5 @@ export function hashPassword(password: string, consumerId: string): string {
   return createHash('sha1').update(password).update(consumerId).digest('hex')
 }
 
-/** Of the bytes: a header line's characters are bytes already, the file's keys are made so. */
-const digest = (key: string) => hash('sha256', Buffer.from(key, 'latin1'), 'base64')
+/** Both sides are bytes, one character each: a header line's characters are, the file's keys are made so. */
+const digest = (key: string) => hash('sha256', key, 'base64')

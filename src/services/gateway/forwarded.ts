@@ -2,25 +2,30 @@
 import type { Exchange } from './exchange.ts'
 import type { Service } from './plan.ts'
 
-/** What ends here, and what is written anew whatever the client sent. */
-const REPLACED = new Set([
-  'connection',
-  'keep-alive',
-  'proxy',
-  'proxy-connection',
-  'transfer-encoding',
-  'expect',
-  'upgrade',
-  'http2-settings',
-  'trailer',
-  'te',
-  'host',
-  'x-real-ip',
-  'x-forwarded-for',
-])
+type Rule =
+  /** Ends here, or is written anew whatever the client sent. */
+  | 'replaced'
+  /** Of these a trusted proxy's own values stay. */
+  | 'told'
 
-/** Of these a trusted proxy's own values stay. */
-const TOLD = new Set(['x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-port', 'x-forwarded-path', 'x-forwarded-prefix'])
+const RULES: ReadonlyMap<string, Rule> = new Map<string, Rule>([
+  ...[
+    'connection',
+    'keep-alive',
+    'proxy',
+    'proxy-connection',
+    'transfer-encoding',
+    'expect',
+    'upgrade',
+    'http2-settings',
+    'trailer',
+    'te',
+    'host',
+    'x-real-ip',
+    'x-forwarded-for',
+  ].map((key) => [key, 'replaced'] as const),
+  ...['proto', 'host', 'port', 'path', 'prefix'].map((what) => [`x-forwarded-${what}`, 'told'] as const),
+])
 
 /** `authority` is the Host for the service. The lines are as Node's rawHeaders. */
 export function forwardedLines(exchange: Exchange, authority: string, { upgrade }: { upgrade: boolean }): string[] {
@@ -32,13 +37,14 @@ export function forwardedLines(exchange: Exchange, authority: string, { upgrade 
   const keys = headers.keys()
   for (let at = 0; at < keys.length; at++) {
     const key = keys[at]!
-    if (REPLACED.has(key)) {
+    const rule = RULES.get(key)
+    if (rule === 'replaced') {
       if (key === 'x-forwarded-for' && !connectionNamed?.has(key)) chain += `${headers.valueAt(at)}, `
       else if (key === 'te') trailers ||= wantsTrailers(headers.valueAt(at))
       continue
     }
     if (connectionNamed?.has(key)) continue
-    if (TOLD.has(key)) {
+    if (rule === 'told') {
       if (!client.trusted) continue
       kept = (kept ?? new Set()).add(key)
     }

@@ -40,6 +40,13 @@ export class HeaderTable {
     return at >= 0 && this.#keys.indexOf(key, at + 1) >= 0
   }
 
+  /** The value, all of them where the name stands in several lines, or undefined. */
+  lookup(key: string): string | string[] | undefined {
+    const at = this.#keys.indexOf(key)
+    if (at < 0) return undefined
+    return this.#keys.indexOf(key, at + 1) < 0 ? this.#lines[at * 2 + 1] : this.all(key)
+  }
+
   /** Whether any name stands in more than one line. */
   repeats(): boolean {
     return this.#keys.some((key, at) => this.#keys.indexOf(key, at + 1) >= 0)

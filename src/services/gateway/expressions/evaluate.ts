@@ -6,8 +6,8 @@ import { EvaluationError, luaType, type Scope, textOf, truthy, type Value } from
 
 /** What an expression sees of a request: its tables `headers`, `query_params` and `uri_captures`. */
 export interface Scopes {
-  /** In any letter case, `_` for `-`. */
-  header(name: string): Value
+  /** In lower case; `_` may stand for `-`. */
+  header(key: string): Value
   parameter(name: string): Value
   capture(name: string | number): Value
 }
@@ -26,7 +26,7 @@ function compile(node: Expression): Evaluate {
     case 'name':
       return variable(node.name)
     case 'index':
-      return indexed(node.object, compile(node.key))
+      return indexed(node.object, node.key)
     case 'call': {
       if (node.name !== 'type') throw new ExpressionError(`unknown function '${node.name}'`)
       const [argument] = node.args.map(compile)
@@ -78,23 +78,28 @@ function variable(name: string): Evaluate {
 }
 
 const TABLES: Readonly<Record<string, (scopes: Scopes, key: string | number) => Value>> = Object.assign(Object.create(null), {
-  headers: (scopes: Scopes, key: string | number) => scopes.header(String(key)),
+  headers: (scopes: Scopes, key: string | number) => scopes.header(String(key).toLowerCase()),
   query_params: (scopes: Scopes, key: string | number) => scopes.parameter(String(key)),
   uri_captures: (scopes: Scopes, key: string | number) => scopes.capture(key),
   shared: () => undefined,
 })
 
-function indexed(object: Expression, key: Evaluate): Evaluate {
+function indexed(object: Expression, key: Expression): Evaluate {
   const table = object.kind === 'name' ? TABLES[object.name] : undefined
+  if (object.kind === 'name' && object.name === 'headers' && key.kind === 'constant' && typeof key.value === 'string') {
+    const name = key.value.toLowerCase()
+    return (scopes) => scopes.header(name)
+  }
+  const keyOf = compile(key)
   if (table)
     return (scopes) => {
-      const name = key(scopes)
+      const name = keyOf(scopes)
       return typeof name === 'string' || typeof name === 'number' ? table(scopes, name) : undefined
     }
   const value = compile(object)
   return (scopes) => {
     const list = value(scopes)
-    const at = key(scopes)
+    const at = keyOf(scopes)
     if (Array.isArray(list)) return typeof at === 'number' ? list[at - 1] : undefined
     throw new EvaluationError(`attempt to index a ${luaType(list)} value`)
   }

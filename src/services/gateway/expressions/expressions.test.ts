@@ -14,7 +14,7 @@ const headers: Record<string, string | string[]> = {
   many: ['1', '2'],
 }
 const scopes: Scopes = {
-  header: (name) => headers[name.toLowerCase().replaceAll('_', '-')],
+  header: (key) => headers[key.replaceAll('_', '-')],
   parameter: (name) => ({ q: 'qq', bare: true })[name],
   capture: (name) => ({ user: 'ann', 2: 'two' })[name],
 }

@@ -44,21 +44,28 @@ export const cors = definePlugin({
     }
   },
   headers: ({ origins, credentials, exposed_headers }) => {
-    const allowed = allowedOrigin(origins ?? [], credentials)
     const exposed = exposed_headers?.join(',')
+    // The common case asks nothing of the request.
+    if (everybodyMay(origins) && !credentials && !exposed) return (_, head) => head.headers.set(ALLOW_ORIGIN, '*', ALLOW_ORIGIN_KEY)
+    const allowed = allowedOrigin(origins ?? [], credentials)
     return (exchange, head) => {
       const { value, varies } = allowed(exchange.sent('origin'))
       if (varies) addVary(head)
       if (value === undefined) {
-        head.headers.remove('access-control-allow-origin')
+        head.headers.remove(ALLOW_ORIGIN_KEY)
         return
       }
-      head.headers.set('Access-Control-Allow-Origin', value)
+      head.headers.set(ALLOW_ORIGIN, value, ALLOW_ORIGIN_KEY)
       if (credentials && value !== '*') head.headers.set('Access-Control-Allow-Credentials', 'true')
       if (exposed && !isPreflight(exchange)) head.headers.set('Access-Control-Expose-Headers', exposed)
     }
   },
 })
+
+const ALLOW_ORIGIN = 'Access-Control-Allow-Origin'
+const ALLOW_ORIGIN_KEY = ALLOW_ORIGIN.toLowerCase()
+
+const everybodyMay = (origins: readonly string[] | undefined): boolean => !origins || origins.length === 0 || origins.includes('*')
 
 interface Allowed {
   readonly value: string | undefined
@@ -68,7 +75,7 @@ interface Allowed {
 /** The rule of a configuration, as a function of the Origin header. */
 function allowedOrigin(origins: readonly string[], credentials: boolean): (origin: string | undefined) => Allowed {
   const everybody: Allowed = { value: '*', varies: false }
-  if (origins.length === 0 || origins.includes('*')) {
+  if (everybodyMay(origins)) {
     if (!credentials) return () => everybody
     return (origin) => (origin ? { value: origin, varies: true } : everybody)
   }

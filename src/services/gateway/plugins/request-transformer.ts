@@ -7,7 +7,6 @@ import type { Scopes } from '../expressions/evaluate.ts'
 import { ExpressionError } from '../expressions/lexer.ts'
 import { compileTemplate, type Template } from '../expressions/template.ts'
 import type { Value } from '../expressions/value.ts'
-import type { HeaderTable } from '../header-table.ts'
 import { normalisePath } from '../path.ts'
 import { definePlugin } from '../plugin.ts'
 import { QueryTable } from '../query-table.ts'
@@ -188,10 +187,9 @@ class RequestScopes implements Scopes {
     this.#exchange = exchange
   }
 
-  header(name: string): Value {
-    const { headers } = this.#exchange
-    const key = name.toLowerCase()
-    return listed(headers, headers.has(key) ? key : key.replaceAll('_', '-'))
+  header(key: string): Value {
+    const found = this.#exchange.headers.lookup(key)
+    return found === undefined && key.includes('_') ? this.#exchange.headers.lookup(key.replaceAll('_', '-')) : found
   }
 
   parameter(name: string): Value {
@@ -204,8 +202,4 @@ class RequestScopes implements Scopes {
   capture(name: string | number): Value {
     return this.#exchange.captures?.[name]
   }
-}
-
-function listed(headers: HeaderTable, key: string): Value {
-  return headers.repeated(key) ? headers.all(key) : headers.get(key)
 }
