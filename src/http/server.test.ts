@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { expect, test } from 'vitest'
@@ -67,4 +68,31 @@ test('an upgrade where nobody takes one is refused', async () => {
   const text = await new Promise<string>((resolve) => socket.once('data', (data) => resolve(data.toString())))
   expect(text).toMatch(/^HTTP\/1\.1 400 /)
   await server.close()
+})
+
+test('bytes behind the last request of a connection are dropped, and its answer goes out whole', async () => {
+  let go = () => {}
+  const requests: (string | undefined)[] = []
+  const server = await serveEndpoint(
+    {
+      port: 1,
+      handle: (req, res) => {
+        requests.push(req.url)
+        go = () => res.end('whole')
+      },
+    },
+    '127.0.0.1',
+    0,
+  )
+  const socket = connect(server.port, '127.0.0.1')
+  let text = ''
+  socket.on('data', (piece) => {
+    text += piece
+  })
+  socket.write('POST /a HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 1\r\n\r\n1GET /b HTTP/1.1\r\nHost: a\r\n\r\n')
+  await expect.poll(() => requests).toEqual(['/a'])
+  go()
+  await once(socket, 'close')
+  await server.close(0)
+  expect([requests, text.match(/HTTP\/1\.1 \d+/g), text.endsWith('whole')]).toEqual([['/a'], ['HTTP/1.1 200'], true])
 })

@@ -32,8 +32,11 @@ export async function serveEndpoint(endpoint: Endpoint, host: string, port: numb
   const server: Server = endpoint.tls
     ? createTlsServer({ ...options, cert: endpoint.tls.cert, key: endpoint.tls.key, minVersion: 'TLSv1.2' }, endpoint.handle)
     : createServer(options, endpoint.handle)
+  server.on('clientError', refuseMalformed)
   const upgraded = new Set<Duplex>()
   server.on('upgrade', (req, socket, head) => {
+    // The server's own listener is gone by now, and an error without one would end the process.
+    socket.on('error', () => socket.destroy())
     if (!endpoint.upgrade) {
       socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n')
       return
@@ -66,4 +69,20 @@ export async function serveEndpoint(endpoint: Endpoint, host: string, port: numb
         for (const socket of upgraded) socket.end()
       }),
   }
+}
+
+const STATUS_LINES: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Payload Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+}
+
+/** What the parser refuses ends its connection; where an answer is under way it gets no second one. */
+function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): void {
+  // Bytes behind the last request of a connection are no request: they are dropped, and the answer under way still goes out whole.
+  if (error.code === 'HPE_CLOSED_CONNECTION') return
+  const { _httpMessage: answer } = socket as Duplex & { _httpMessage?: { headersSent: boolean } | null }
+  if (socket.writable && !answer?.headersSent)
+    socket.write(`HTTP/1.1 ${STATUS_LINES[error.code ?? ''] ?? '400 Bad Request'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`)
+  socket.destroy()
 }

@@ -14,6 +14,8 @@ import { Router } from './router/router.ts'
 
 export interface Plan {
   readonly router: Router<Route>
+  /** Settings of the file that are taken but not served yet, one sentence each. */
+  readonly notices: readonly string[]
   readonly counts: { readonly services: number; readonly routes: number; readonly consumers: number; readonly plugins: number }
 }
 
@@ -71,6 +73,7 @@ export function buildPlan({
   return {
     plan: {
       router: new Router(routes),
+      notices: entities.upstreams.flatMap(unserved),
       counts: { services: services.size, routes: routes.length, consumers: consumers.size, plugins: compiled.size },
     },
   }
@@ -162,6 +165,13 @@ function servicesOf({ services, upstreams, targets }: Entities): Map<string, { s
         return [id, { service, path: normalisePath(fields.path ?? '/') }]
       }),
   )
+}
+
+function unserved({ fields: { name, algorithm, healthchecks } }: Entities['upstreams'][number]): string[] {
+  return [
+    ...(algorithm === 'round-robin' ? [] : [`upstream ${name}: ${algorithm} is not served yet, its targets take turns by weight`]),
+    ...(healthchecks === undefined ? [] : [`upstream ${name}: health checks are not served yet, every target is taken for healthy`]),
+  ]
 }
 
 const DEFAULT_TARGET_PORT = 8000

@@ -12,8 +12,8 @@ export const errors = {
   headersTooLarge: { status: 494, message: 'Request header or cookie too large', maker: 'proxy' },
   unexpected: { status: 500, message: 'An unexpected error occurred', maker: 'exit' },
   badUpstream: { status: 502, message: 'An invalid response was received from the upstream server', maker: 'proxy' },
-  noPeer: { status: 503, message: 'failure to get a peer from the ring-balancer', maker: 'proxy' },
-  noName: { status: 503, message: 'name resolution failed', maker: 'proxy' },
+  noPeer: { status: 503, message: 'failure to get a peer from the ring-balancer', maker: 'exit' },
+  noName: { status: 503, message: 'name resolution failed', maker: 'exit' },
   upstreamTimeout: { status: 504, message: 'The upstream server is timing out', maker: 'proxy' },
 } as const satisfies Record<string, { status: number; message: string; maker: Maker }>
 

@@ -42,6 +42,7 @@ export const gateway = defineService({
     const door = new Gateway(plan, { settings, dispatcher: ctx.dispatcher, overrides: overridesOf(env), pools, log: ctx.log })
     const tell = (what: string) => {
       ctx.log.info({ ...plan.counts }, what)
+      for (const notice of plan.notices) ctx.log.warn(notice)
       if (unset.length > 0) ctx.log.warn({ variables: unset }, 'keys whose variable is not set were left out of the configuration')
     }
     tell('configuration loaded')
