@@ -56,6 +56,14 @@ test.each(TRUSTED_CONTRIB)('postgres can create %s', async (name) => {
   }
 })
 
+test('what cannot be created is not listed as available; what can be is', async () => {
+  const names = Object.keys(UNAVAILABLE)
+  expect((await postgres.query('select name from pg_available_extensions where name = any($1)', [names])).rows).toEqual([])
+  expect((await postgres.query('select name from pg_available_extension_versions where name = any($1)', [names])).rows).toEqual([])
+  const listed = await postgres.query(`select name from pg_available_extensions where name in ('pg_net', 'hstore') order by 1`)
+  expect(listed.rows).toEqual([{ name: 'hstore' }, { name: 'pg_net' }])
+})
+
 test.each(Object.keys(UNAVAILABLE))('create extension %s fails and names it and POSTGRES_HOST', async (name) => {
   await expect(postgres.query(`create extension if not exists "${name}" with schema extensions`)).rejects.toMatchObject({
     message: expect.stringContaining(`extension "${name}" is not available`),

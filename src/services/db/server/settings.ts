@@ -19,7 +19,6 @@ const SETTINGS: Readonly<Record<string, string>> = {
   lc_messages: 'C',
   row_security: 'on',
   extra_float_digits: '0',
-  jit: 'off',
   dynamic_shared_memory_type: 'posix',
   log_destination: 'stderr',
   logging_collector: 'off',
