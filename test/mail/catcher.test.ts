@@ -351,6 +351,29 @@ test('a webroot, allowed hosts and CORS', async () => {
   expect((await mail.get('/mail/api/v1/messages')).headers.get('access-control-allow-origin')).toBe('http://app.example')
   const other = await speakHttp(mail.url, 'GET /mail/api/v1/messages HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n')
   expect(other).toMatch(/^HTTP\/1\.1 403 /)
+  const slashes = await speakHttp(
+    mail.url,
+    'GET //127.0.0.1/mail/api/v1/messages HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n',
+  )
+  expect(slashes).toMatch(/^HTTP\/1\.1 403 /)
+})
+
+test.each([
+  ['evil.example', 403],
+  ['evil.example:8025', 403],
+  ['127.0.0.1.evil.example', 403],
+  ['localhost.evil.example', 403],
+  ['localhost', 200],
+  ['127.0.0.1:8025', 200],
+  ['[::1]:8025', 200],
+  ['192.168.1.20', 200],
+  ['app.localhost', 200],
+  ['host.docker.internal', 200],
+  ['mail:8025', 200],
+])('over loopback a page that has its own name %s lead here reads no mail', async (host, status) => {
+  await using mail = await startMail()
+  const answer = await speakHttp(mail.url, `GET /api/v1/messages HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
+  expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
 })
 
 test('every answer carries headers that keep a mail from acting', async () => {

@@ -63,7 +63,7 @@ export const mailEnv = z.object({
   MP_WEBROOT: webroot.default('/'),
   /** Value of Access-Control-Allow-Origin for the API. */
   MP_API_CORS: text.optional(),
-  /** Host names under which the page and the API answer; any when unset. */
+  /** Host names under which the page and the API answer, `*` for any. When unset, what comes in over loopback must name an address or a local name. */
   MP_ALLOWED_HOSTS: list.optional(),
   /** `user:password` pairs, separated by blanks; a password may be a bcrypt hash. */
   MP_UI_AUTH: text.optional(),

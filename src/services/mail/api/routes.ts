@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Handler } from '../../../http/handler.ts'
 import type { CheckLogin } from '../credentials.ts'
 import { MailError, type MailState, type Route, sendJson, sendText } from './exchange.ts'
+import { answersTo } from './hosts.ts'
 import { deleteMessage, listMailbox, purgeMailbox, showMessage, showSource } from './inbucket.ts'
 import { alive, info, watch, webUi } from './info.ts'
 import { getHeaders, getMessage, getPart, getRaw } from './message.ts'
@@ -59,10 +60,12 @@ export function mailHandler(state: MailState, checkLogin: CheckLogin | undefined
     res.setHeader('cache-control', 'no-store')
     res.setHeader('content-security-policy', "default-src 'none'; frame-ancestors 'self'; sandbox")
     const base = `http://${req.headers.host ?? 'localhost'}`
-    if (!URL.canParse(req.url ?? '/', base)) throw new MailError(400, 'Bad request')
-    const url = new URL(req.url ?? '/', base)
-    if (hosts && !hosts.includes('*') && !hosts.some((host) => host === url.host || host === url.hostname))
-      throw new MailError(403, 'Host not allowed')
+    // Joined as text: a path that begins with two slashes names no host.
+    const target = req.url?.startsWith('/') ? base + req.url : (req.url ?? base)
+    if (!URL.canParse(target)) throw new MailError(400, 'Bad request')
+    const url = new URL(target)
+    if (!answersTo(url, hosts, req.socket.localAddress))
+      throw new MailError(403, 'Host not allowed (MP_ALLOWED_HOSTS names those that are)')
     const path = url.pathname.startsWith(root) ? `/${url.pathname.slice(root.length)}` : undefined
     if (path === undefined) {
       // `/livez` and `/readyz` are asked for by schedulers that know nothing of the webroot.
