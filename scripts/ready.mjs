@@ -22,15 +22,25 @@ export function run(command, args, { env = {}, quiet = false } = {}) {
       env: { ...process.env, ...env },
       shell: process.platform === 'win32',
     })
-    const pass = (signal) => child.kill(signal)
+    // npm undoes its work before it ends, which can take longer than the work itself. What it leaves is seen as unfinished next time.
+    const pass = (signal) => {
+      if (patience) return
+      console.error('Stopping ...')
+      child.kill(signal)
+      stopped = signal === 'SIGINT' ? 130 : 143
+      patience = setTimeout(() => child.kill('SIGKILL'), 1000)
+    }
+    let patience
+    let stopped
     process.on('SIGINT', pass).on('SIGTERM', pass)
     child.on('error', (error) => {
       console.error(`Cannot run ${command}: ${error.message}`)
       process.exit(1)
     })
-    child.on('exit', (code, signal) => {
+    child.on('exit', (code) => {
       process.off('SIGINT', pass).off('SIGTERM', pass)
-      if (code !== 0) process.exit(code ?? (signal === 'SIGINT' ? 130 : 143))
+      clearTimeout(patience)
+      if (code !== 0 || stopped) process.exit(stopped ?? code ?? 1)
       resolve()
     })
   })

@@ -50,6 +50,8 @@ export interface Io {
   readonly outIsTerminal: boolean
   readonly errIsTerminal: boolean
   readonly colours: boolean
+  /** How wide the terminal behind stdout is; undefined where there is none. */
+  readonly columns: number | undefined
   /** What is piped into the program; empty when stdin is a terminal. */
   readInput(): Promise<string>
   /** Asks on stderr; without a terminal one line of stdin is awaited for 100 ms, else the default holds. */

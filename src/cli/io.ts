@@ -13,6 +13,9 @@ export function processIo(assumeYes: () => boolean): Io {
     outIsTerminal: stdout.isTTY === true,
     errIsTerminal: stderr.isTTY === true,
     colours: stderr.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb',
+    get columns() {
+      return stdout.isTTY ? stdout.columns : undefined
+    },
     readInput: () => {
       input ??= stdin.isTTY ? Promise.resolve('') : readAll(stdin)
       return input

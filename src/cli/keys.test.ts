@@ -33,6 +33,7 @@ async function plinthKeys(flags: string[], { env = {}, yes = false }: { env?: Re
       outIsTerminal: false,
       errIsTerminal: false,
       colours: false,
+      columns: undefined,
       readInput: async () => '',
       confirm: async (_, fallback) => yes || fallback,
     },

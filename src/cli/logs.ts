@@ -2,6 +2,7 @@
 import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, readSync, statSync, watch } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { readableLine } from '../log/log.ts'
+import { kinds } from '../stack/kinds.ts'
 import { logFileOf } from '../stack/state-dir.ts'
 import { CliError, type Command, flagOn, flagText } from './command.ts'
 import { workDirOf } from './stack-link.ts'
@@ -20,9 +21,12 @@ export const logs: Command = {
     const file = logFileOf(workDirOf(invocation))
     if (!existsSync(file))
       throw new CliError(`There are no logs yet: ${file} does not exist.`, { suggestion: 'Run plinth start to start the stack.' })
+    const [service] = args
+    if (service !== undefined && !(service in kinds))
+      throw new CliError(`There is no service ${service}.`, { suggestion: `There are: ${Object.keys(kinds).join(', ')}` })
     const asJson = flagText(flags, 'output') === 'json'
     const wanted = (line: string): boolean =>
-      line !== '' && (args[0] === undefined || (JSON.parse(line) as { service?: string }).service === args[0])
+      line !== '' && (service === undefined || (JSON.parse(line) as { service?: string }).service === service)
     const print = (line: string) => io.out(asJson ? `${line}\n` : readableLine(line))
     const count = Number(flagText(flags, 'lines'))
     if (!Number.isInteger(count) || count < 0) throw new CliError('--lines takes a whole number')

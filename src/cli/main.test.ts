@@ -36,6 +36,7 @@ async function run(...argv: string[]) {
       outIsTerminal: false,
       errIsTerminal: false,
       colours: false,
+      columns: undefined,
       readInput: async () => '',
       confirm: async (_, fallback) => fallback,
     },

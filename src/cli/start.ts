@@ -10,7 +10,7 @@ import { formOf, logFileOf, stateDirOf } from '../stack/state-dir.ts'
 import { CliError, type Command, flagList, type Invocation } from './command.ts'
 import { Progress } from './progress.ts'
 import { type LiveStack, liveStack, workDirOf } from './stack-link.ts'
-import { presentValues, prettyTables } from './status-output.ts'
+import { statusTables } from './status-output.ts'
 
 /** What the detached child tells while it starts. */
 export type FromStart =
@@ -58,7 +58,7 @@ export const start: Command = {
     const outcome = (await running(workDir)) ?? (await startDetached(invocation, workDir, exclude))
     if ('already' in outcome) io.err('supabase start is already running.\n')
     else io.err('Started supabase local development setup.\n\n')
-    io.out(`${prettyTables(presentValues(outcome.status))}\n`)
+    io.out(`${statusTables(outcome.status, io.columns)}\n`)
     if (!('already' in outcome) && formOf(workDir) === 'project') {
       io.err(
         'The keys are the well-known ones of every local project, and services behind the API are open: everything listens on this machine only.\n',

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { StatusValue } from '../stack/description.ts'
-import { formatValues, presentValues, prettyTables, renamed } from './status-output.ts'
+import { formatValues, presentValues, prettyTables, renamed, statusTables } from './status-output.ts'
 
 const values: StatusValue[] = [
   { key: 'db.url', name: 'DB_URL', value: 'postgresql://postgres:postgres@127.0.0.1:54322/postgres' },
@@ -49,4 +49,18 @@ test('tables have straight borders and no empty rows', () => {
       .map((line) => [...line].reduce((sum, c) => sum + (c.codePointAt(0)! > 0xffff ? 2 : 1), 0))
     expect(new Set(widths).size).toBe(1)
   }
+})
+
+test('a table wider than the terminal has no borders, so that nothing of them wraps; the others keep theirs', () => {
+  const [apis, database] = prettyTables(values, 60).split('\n\n')
+  expect(apis).toContain('│ Project URL │ http://127.0.0.1:54321 │')
+  expect(database).toBe('  ⛁ Database\n  URL   postgresql://postgres:postgres@127.0.0.1:54322/postgres\n')
+})
+
+test('keys of a storage that this stack does not have are for scripts, not for the tables', () => {
+  const s3 = { key: 'api.storage_s3_url', name: 'STORAGE_S3_URL', value: 'http://127.0.0.1:1/storage/v1/s3' }
+  const told = (absent: { names: string[]; reason: string }[]) =>
+    statusTables({ nodes: [], description: { name: 'x', form: 'project', workDir: '/', values: [s3], absent } })
+  expect(told([])).toContain('Storage')
+  expect(told([{ names: ['storage'], reason: 'not yet' }])).toBe('')
 })

@@ -80,20 +80,28 @@ const TABLES: readonly { title: string; rows: readonly (readonly [label: string,
   },
 ]
 
-/** Two-column tables with rounded borders; empty rows and tables are left out. */
-export function prettyTables(values: readonly StatusValue[]): string {
+/** The tables for a person, `columns` wide where that is known: without the URLs and keys of a service that this stack does not have. */
+export function statusTables(status: StackStatus, columns?: number): string {
+  const noStorage = status.description.absent.some(({ names }) => names.includes('storage'))
+  const shown = presentValues(status).filter(({ name }) => !(noStorage && /^(STORAGE_S3|S3_PROTOCOL)_/.test(name)))
+  return prettyTables(shown, columns)
+}
+
+/** Two-column tables with rounded borders; empty rows and tables are left out. Broken borders help nobody: a table that is too wide has none. */
+export function prettyTables(values: readonly StatusValue[], columns = Number.POSITIVE_INFINITY): string {
   const byName = new Map(values.map(({ name, value }) => [name, String(value)]))
   const shown = TABLES.map(({ title, rows }) => ({
     title,
     rows: rows.flatMap(([label, name]) => (byName.has(name) ? [[label, byName.get(name)!] as const] : [])),
   })).filter(({ rows }) => rows.length > 0)
-  return shown.map(({ title, rows }) => table(title, rows)).join('\n')
+  return shown.map(({ title, rows }) => table(title, rows, columns)).join('\n')
 }
 
-function table(title: string, rows: readonly (readonly [string, string])[]): string {
+function table(title: string, rows: readonly (readonly [string, string])[], columns: number): string {
   const left = Math.max(...rows.map(([label]) => label.length))
   const right = Math.max(...rows.map(([, value]) => value.length), widthOf(title) - left - 3)
   const inner = left + right + 5
+  if (inner + 2 > columns) return [`  ${title}\n`, ...rows.map(([label, value]) => `  ${label.padEnd(left)}   ${value}\n`)].join('')
   const rule = (a: string, b: string, c: string) => `${a}${'─'.repeat(left + 2)}${b}${'─'.repeat(right + 2)}${c}\n`
   return [
     `╭${'─'.repeat(inner)}╮\n`,

@@ -1,7 +1,7 @@
 // `plinth status`: URLs and keys of a running stack, for people and for scripts.
 import { CliError, type Command, flagList, flagText } from './command.ts'
 import { liveStack, workDirOf } from './stack-link.ts'
-import { formatValues, presentValues, prettyTables, renamed } from './status-output.ts'
+import { formatValues, presentValues, renamed, statusTables } from './status-output.ts'
 
 export const status: Command = {
   name: 'status',
@@ -21,7 +21,7 @@ export const status: Command = {
     const format = flagText(flags, 'output') ?? 'pretty'
     if (format === 'pretty') {
       io.err('supabase local development setup is running.\n\n')
-      io.out(`${prettyTables(values)}\n`)
+      io.out(`${statusTables(live.status, io.columns)}\n`)
     } else io.out(formatValues(renamed(values, flagList(flags, 'override-name')), format))
     return 0
   },

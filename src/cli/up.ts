@@ -8,7 +8,7 @@ import { Progress } from './progress.ts'
 import { AlreadyRunning, runStack } from './run-stack.ts'
 import { workDirOf } from './stack-link.ts'
 import type { FromStart } from './start.ts'
-import { presentValues, prettyTables } from './status-output.ts'
+import { statusTables } from './status-output.ts'
 
 export const up: Command = {
   name: 'up',
@@ -42,7 +42,7 @@ export const up: Command = {
         onReady: (status) => {
           ready = true
           progress.end()
-          io.out(`\n${prettyTables(presentValues(status))}\n`)
+          io.out(`\n${statusTables(status, io.columns)}\n`)
           io.err(`Ready in ${((Date.now() - began) / 1000).toFixed(1)} s. Ctrl-C stops everything.\n`)
         },
         onLog: (line) => ready && !flagOn(flags, 'quiet') && io.err(readableLine(line)),

@@ -30,6 +30,7 @@ test('a project starts, is started already, keeps its data over a stop, and lose
   expect((await project.good('start')).err).not.toMatch(/Applying|Seeding/)
   expect(await rows(project)).toEqual([1, 2, 3])
   expect((await project.good('logs', 'rest')).out).toMatch(/rest/)
+  expect(await project.run(['logs', 'rset'])).toMatchObject({ code: 1, out: '', err: expect.stringContaining('There is no service rset.') })
   await project.good('stop', '--no-backup')
   expect(existsSync(join(project.dir, '.plinth'))).toBe(false)
 })
