@@ -26,7 +26,8 @@ export async function checkOnce(check: () => Promise<void>, timeoutMs: number): 
  * intervals after it, as a compose file means them; the questions in between come faster. Rejects at once when the signal aborts.
  */
 export async function untilHealthy(check: () => Promise<void>, options: HealthCheck, signal: AbortSignal): Promise<void> {
-  const deadline = Date.now() + options.startPeriodMs + options.retries * options.intervalMs
+  // Not the clock of the wall, which may be set while we wait.
+  const deadline = performance.now() + options.startPeriodMs + options.retries * options.intervalMs
   let waitMs = FIRST_INTERVAL_MS
   for (;;) {
     signal.throwIfAborted()
@@ -34,7 +35,7 @@ export async function untilHealthy(check: () => Promise<void>, options: HealthCh
       await checkOnce(check, options.timeoutMs)
       return
     } catch (error) {
-      if (Date.now() >= deadline) throw error
+      if (performance.now() >= deadline) throw error
     }
     await pause(Math.min(waitMs, options.intervalMs), signal)
     waitMs = Math.min(waitMs * 1.5, LONGEST_START_INTERVAL_MS)

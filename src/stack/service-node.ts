@@ -7,7 +7,7 @@ import type { RunningService } from '../service/definition.ts'
 import { UndoList } from '../service/undo-list.ts'
 import { backoffMs, pause } from './backoff.ts'
 import type { NodeDescription, PublishedPort } from './description.ts'
-import { untilHealthy, untilUnhealthy } from './health.ts'
+import { checkOnce, untilHealthy, untilUnhealthy } from './health.ts'
 import { serviceElsewhere } from './places/address.ts'
 import { startHere } from './places/here.ts'
 import { startProcess } from './places/process.ts'
@@ -62,7 +62,7 @@ export class ServiceNode {
     return {
       name: this.name,
       state: this.#state,
-      ms: this.#began === 0 ? 0 : Date.now() - this.#began,
+      ms: this.#began === 0 ? 0 : Math.round(performance.now() - this.#began),
       ...(this.#reason === undefined ? {} : { reason: this.#reason }),
     }
   }
@@ -73,12 +73,12 @@ export class ServiceNode {
 
   /** Starts the service; `prepare` is what has to happen before anybody may use it. Rejects after undoing what was done. */
   async start(signal: AbortSignal, prepare?: (service: RunningService) => Promise<void>): Promise<void> {
-    this.#began = Date.now()
+    this.#began = performance.now()
     this.#set('starting')
     try {
       this.#service = await this.#launch(signal)
-      signal.throwIfAborted()
       await prepare?.(this.#service)
+      signal.throwIfAborted()
       await this.#announce(this.#service)
       this.#set('started')
     } catch (error) {
@@ -122,8 +122,12 @@ export class ServiceNode {
         const reason = await untilUnhealthy(() => this.#service!.health(), this.description.health, signal, ended)
         if (signal.aborted) return
         this.#set('unhealthy', reason)
+        if (this.description.place.at === 'address') {
+          log.error({ err: reason }, `${this.name} is unhealthy`)
+          await this.#untilBack(signal)
+          continue
+        }
         log.error({ err: reason }, `${this.name} is unhealthy and is restarted`)
-        if (this.description.place.at === 'address') continue
         await this.#release()
       }
       if (attempt > 0 && !(await pause(backoffMs(attempt - 1), signal))) return
@@ -137,6 +141,21 @@ export class ServiceNode {
         attempt++
         log.error({ err: error }, `${this.name} did not start again`)
         await this.#release()
+      }
+    }
+  }
+
+  // Of a service elsewhere nothing can be restarted: it comes back by itself, however long that takes.
+  async #untilBack(signal: AbortSignal): Promise<void> {
+    const { health } = this.description
+    while (await pause(health.intervalMs, signal)) {
+      try {
+        await checkOnce(() => this.#service!.health(), health.timeoutMs)
+        this.#set('healthy')
+        this.#ctx.log.info(`${this.name} is healthy again`)
+        return
+      } catch {
+        // Not yet: its state says so.
       }
     }
   }
@@ -160,7 +179,7 @@ export class ServiceNode {
   }
 
   async #release(): Promise<void> {
-    await this.#undo.undo()
+    await this.#undo.undo().catch((error: unknown) => this.#ctx.log.error({ err: error }, `${this.name} was not withdrawn cleanly`))
     const service = this.#service
     this.#service = undefined
     if (!service) return

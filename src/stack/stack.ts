@@ -66,6 +66,8 @@ export class Stack {
   readonly #levels: ServiceNode[][]
   readonly #stopping = new AbortController()
   #busy: Promise<unknown> = Promise.resolve()
+  /** The database that ran last: its data can be removed also while it is being restarted, or after a reset that failed. */
+  #lastDatabase: DatabaseService | undefined
 
   constructor(description: StackDescription, options: StackOptions) {
     this.description = description
@@ -78,7 +80,7 @@ export class Stack {
           log: options.log,
           dispatcher,
           ports: description.ports.filter((port) => port.node === node.name),
-          onChange: (report) => options.onNode?.(report),
+          onChange: (report) => this.#tell(() => options.onNode?.(report)),
         }),
     )
     const byName = new Map(this.#nodes.map((node) => [node.name, node]))
@@ -127,8 +129,8 @@ export class Stack {
   async stop({ removeData = false }: { removeData?: boolean } = {}): Promise<void> {
     this.#stopping.abort(new Error('the stack is stopped'))
     await this.#busy
-    const database = this.#database?.service as DatabaseService | undefined
     await this.#stopNodes()
+    const database = this.#lastDatabase
     if (removeData && database?.dataDir !== undefined) await database.remove()
   }
 
@@ -140,8 +142,9 @@ export class Stack {
   }
 
   async #reset(options: ResetOptions, report: (line: string) => void): Promise<void> {
+    this.#stopping.signal.throwIfAborted()
     const database = this.#database
-    const running = database?.service as DatabaseService | undefined
+    const running = this.#lastDatabase
     if (!database || running?.dataDir === undefined) throw new Error('The database of this stack runs elsewhere and is not reset from here')
     const dependents = dependentsOf(this.description.nodes, database.name).map(
       ({ name }) => this.#nodes.find((node) => node.name === name)!,
@@ -155,18 +158,34 @@ export class Stack {
     const onFailure = (error: unknown) => {
       failure = error
     }
-    await this.#startNodes(
-      [database, ...dependents],
-      this.#stopping.signal,
-      { ...prepare, onFailure, onPrepared: () => report('Restarting containers...') },
-      {},
-    )
+    try {
+      await this.#startNodes(
+        [database, ...dependents],
+        this.#stopping.signal,
+        { ...prepare, onFailure, onPrepared: () => report('Restarting containers...') },
+        {},
+      )
+    } catch (error) {
+      // Nobody may use a half of it; the next reset begins anew.
+      for (const node of [...dependents].reverse()) await node.stop()
+      await database.stop()
+      throw error
+    }
     for (const node of [database, ...dependents]) node.watch()
     if (failure !== undefined) throw failure
     await this.description.finish?.({ ...prepare, fresh: true })
   }
 
-  readonly #line = (line: string): void => this.#options.onLine?.(line)
+  readonly #line = (line: string): void => this.#tell(() => this.#options.onLine?.(line))
+
+  // Whoever looks on must not break what it looks at: a watch that ended by somebody's exception would never restart its service.
+  #tell(observer: () => void): void {
+    try {
+      observer()
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'what was told of progress threw')
+    }
+  }
 
   /** Resolves to whether the database was new. */
   async #startNodes(nodes: readonly ServiceNode[], signal: AbortSignal, prepare: StartPreparation, made: Made): Promise<boolean> {
@@ -184,7 +203,7 @@ export class Stack {
         await Promise.all(needs)
         abandoned.throwIfAborted()
         const prepared = async (service: RunningService) => {
-          fresh = await this.#prepare(service as DatabaseService, prepare, made)
+          fresh = await this.#prepare(service as DatabaseService, prepare, made, abandoned)
         }
         await node.start(abandoned, node === this.#database ? prepared : undefined)
       }
@@ -224,13 +243,14 @@ export class Stack {
     this.#options.log.warn('an earlier first start was interrupted: the database is made anew')
     await remains.remove()
     try {
-      await node.start(signal, async (service) => void (await this.#prepare(service as DatabaseService, prepare, made)))
+      await node.start(signal, async (service) => void (await this.#prepare(service as DatabaseService, prepare, made, signal)))
     } catch (error) {
       throw wrap(node.name, error)
     }
   }
 
-  async #prepare(database: DatabaseService, options: StartPreparation, made: Made): Promise<boolean> {
+  async #prepare(database: DatabaseService, options: StartPreparation, made: Made, signal: AbortSignal): Promise<boolean> {
+    this.#lastDatabase = database
     const { dataDir, fresh } = database
     const mark = dataDir === undefined ? undefined : join(dataDir, PREPARED)
     if (fresh && dataDir !== undefined) made.database = database
@@ -240,9 +260,9 @@ export class Stack {
     }
     const { onFailure, onPrepared, report = this.#line, ...rest } = options
     try {
-      await this.description.prepare(database, { ...rest, fresh, report })
+      await unlessAborted(signal, () => this.description.prepare(database, { ...rest, fresh, report }))
     } catch (error) {
-      if (!onFailure) throw error
+      if (!onFailure || signal.aborted) throw error
       onFailure(error)
     }
     onPrepared?.()
@@ -252,6 +272,20 @@ export class Stack {
 
   async #stopNodes(): Promise<void> {
     for (const level of [...this.#levels].reverse()) await Promise.all(level.map((node) => node.stop()))
+  }
+}
+
+/** Does not wait for work that was abandoned: it ends with the database under it. */
+async function unlessAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  signal.throwIfAborted()
+  const over = new AbortController()
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true, signal: over.signal })
+  })
+  try {
+    return await Promise.race([work(), aborted])
+  } finally {
+    over.abort()
   }
 }
 
