@@ -1,9 +1,12 @@
 // What an interrupted first start left: made anew if it is ours, kept aside if nobody can say, and a complete cluster is never deleted.
+import { existsSync } from 'node:fs'
 import { chown, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
+import { silentLog } from '../../src/log/log.ts'
+import { startEmbedded } from '../../src/services/db/server/embedded.ts'
 import { MAKING, placeCluster, removeCluster } from '../../src/services/db/server/place.ts'
-import { database, workDir } from '../db/harness.ts'
+import { database, freePort, workDir } from '../db/harness.ts'
 
 async function placeOf(stateDir: string) {
   return placeCluster({ stateDir, pgdata: undefined })
@@ -74,4 +77,22 @@ test('PGDATA with files of somebody else is refused, and never deleted', async (
   } finally {
     await rm(folder, { recursive: true })
   }
+})
+
+test('a first start that fails behind initdb leaves no cluster, wherever it lies', async () => {
+  await using dir = await workDir()
+  const { dataDir } = await placeOf(dir.stateDir)
+  const started = startEmbedded({
+    stateDir: dir.stateDir,
+    pgdata: undefined,
+    listen: '127.0.0.1',
+    port: await freePort(),
+    password: 'x',
+    settings: {},
+    log: silentLog,
+    signal: new AbortController().signal,
+    furnish: () => Promise.reject(new Error('interrupted')),
+  })
+  await expect(started).rejects.toThrow('interrupted')
+  expect(existsSync(dataDir)).toBe(false)
 })

@@ -54,6 +54,7 @@ async function startOwn(env: DbEnv, { log, signal }: ServiceContext): Promise<Da
     })
   } catch (error) {
     await server.stop()
+    if (server.fresh) await removeMade(env, server.place.dataDir)
     throw error
   }
   const background = startBackground({
@@ -82,9 +83,12 @@ async function startOwn(env: DbEnv, { log, signal }: ServiceContext): Promise<Da
       await background.stop()
       await server.stop()
     },
-    remove: () => (env.PLINTH_STATE_DIR ? removeCluster(env.PLINTH_STATE_DIR) : removeData(server.place.dataDir)),
+    remove: () => removeMade(env, server.place.dataDir),
   }
 }
+
+const removeMade = (env: DbEnv, dataDir: string): Promise<void> =>
+  env.PLINTH_STATE_DIR ? removeCluster(env.PLINTH_STATE_DIR) : removeData(dataDir)
 
 async function startElsewhere(env: DbEnv, { log }: ServiceContext): Promise<DatabaseService> {
   const server = await reachElsewhere(env)

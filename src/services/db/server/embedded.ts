@@ -6,7 +6,7 @@ import { explain } from './explain.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { serverTree } from './overlay.ts'
 import { postgresPackage } from './package.ts'
-import { type ClusterPlace, makeFolders, placeCluster, recordPlace } from './place.ts'
+import { type ClusterPlace, makeFolders, placeCluster, recordPlace, removeCluster, removeData } from './place.ts'
 import { type Postmaster, startPostmaster } from './postmaster.ts'
 import { codeOf, DatabaseProblem } from './problem.ts'
 import { verifierOf } from './scram.ts'
@@ -54,10 +54,11 @@ async function startIn(place: ClusterPlace, options: EmbeddedOptions): Promise<E
   const { log, signal, password, port } = options
   const lock = await takeLock(place.runDir, place.dataDir)
   let postmaster: Postmaster | undefined
+  let made = false
   try {
     const tree = await serverTree({ source: postgresPackage(), cacheDir: place.cacheDir, user: place.user })
     signal.throwIfAborted()
-    const made = await ensureCluster({ place, tree, password, log, signal })
+    made = await ensureCluster({ place, tree, password, log, signal })
     if (options.stateDir) await recordPlace(options.stateDir, place.dataDir)
     await writeConfig(place.dataDir, place, options.settings)
     await options.furnish?.(place)
@@ -72,6 +73,8 @@ async function startIn(place: ClusterPlace, options: EmbeddedOptions): Promise<E
     return serving(options, place, postmaster, lock, made)
   } catch (error) {
     await postmaster?.stop()
+    // Nobody has used it yet, and a first start that fails leaves nothing.
+    if (made) await (options.stateDir ? removeCluster(options.stateDir) : removeData(place.dataDir))
     await lock.release()
     throw error
   }
