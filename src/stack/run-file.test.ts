@@ -2,9 +2,24 @@ import { spawn } from 'node:child_process'
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { isRunning, markOf } from './processes.ts'
 import { claimRun, currentRun } from './run-file.ts'
+
+const meanwhile = vi.hoisted(() => ({ act: undefined as (() => void) | undefined }))
+vi.mock('./processes.ts', async (original) => {
+  const real = await original<typeof import('./processes.ts')>()
+  return {
+    ...real,
+    isRunning: (mark: Parameters<typeof real.isRunning>[0]) => {
+      const running = real.isRunning(mark)
+      const { act } = meanwhile
+      meanwhile.act = undefined
+      act?.()
+      return running
+    },
+  }
+})
 
 let dir: string
 beforeEach(() => {
@@ -48,4 +63,16 @@ test('a process is known by its beginning as well as its pid', async () => {
   child.kill('SIGKILL')
   await gone
   expect(isRunning(mark)).toBe(false)
+})
+
+test('of two that find a dead note at once, one takes its place', () => {
+  note({ pid: 999_999_999, began: 'x' })
+  let quicker: ReturnType<typeof claimRun> | undefined
+  meanwhile.act = () => {
+    quicker = claimRun(dir, { ...run, name: 'quicker' })
+  }
+  expect(claimRun(dir, { ...run, name: 'slower' })).toMatchObject({ other: { name: 'quicker' } })
+  expect(quicker).toHaveProperty('release')
+  expect(currentRun(dir)?.name).toBe('quicker')
+  expect(readdirSync(dir)).toEqual(['run.json'])
 })

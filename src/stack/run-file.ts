@@ -1,4 +1,5 @@
 // `.plinth/run.json`: which process runs the stack of this folder. It is the lock against a second start, and survives kill -9 harmlessly.
+import { createHash, randomUUID } from 'node:crypto'
 import { linkSync, mkdirSync, readFileSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { isRunning, markOf, type ProcessMark } from './processes.ts'
@@ -34,7 +35,7 @@ export function readRun(file: string): Run | undefined {
 export function claimRun(stateDir: string, run: Omit<Run, keyof ProcessMark>): { run: Run; release: () => void } | { other: Run } {
   mkdirSync(stateDir, { recursive: true, mode: 0o755 })
   const file = fileIn(stateDir)
-  const draft = `${file}.${process.pid}`
+  const draft = `${file}.${randomUUID()}`
   const mine: Run = { ...markOf(process.pid)!, ...run }
   writeFileSync(draft, JSON.stringify(mine), { mode: 0o600 })
   try {
@@ -46,11 +47,38 @@ export function claimRun(stateDir: string, run: Omit<Run, keyof ProcessMark>): {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
         const other = readRun(file)
         if (other) return { other }
-        rmSync(file, { force: true })
+        clearDead(file, draft)
       }
     }
     throw new Error(`Cannot write ${file}: other starts keep coming in between. Try again.`)
   } finally {
     unlinkSync(draft)
+  }
+}
+
+/** Removes the note of a dead run. Of two that found it one may: else the slower would remove what the quicker has put there since. */
+function clearDead(file: string, draft: string): void {
+  const text = textOf(file)
+  if (text === undefined) return
+  const turn = `${file}.over-${createHash('sha256').update(text).digest('hex').slice(0, 16)}`
+  try {
+    linkSync(draft, turn)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+    if (!readRun(turn)) rmSync(turn, { force: true }) // it died at it
+    return
+  }
+  try {
+    if (textOf(file) === text && !readRun(file)) rmSync(file, { force: true })
+  } finally {
+    rmSync(turn, { force: true })
+  }
+}
+
+function textOf(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return undefined
   }
 }
