@@ -39,16 +39,26 @@ const TOLD_MS = 5_000
 
 /** Asks the process to stop, then tells it, then ends it. Resolves when it is gone. */
 export async function endRun(run: Run): Promise<void> {
-  await ask(run.socket, '/stop').catch(() => process.kill(run.pid, 'SIGTERM'))
+  await ask(run.socket, '/stop').catch(() => tell(run, 'SIGTERM'))
   if (await gone(run, ASKED_MS)) return
-  process.kill(run.pid, 'SIGTERM')
+  tell(run, 'SIGTERM')
   if (await gone(run, TOLD_MS)) return
-  process.kill(run.pid, 'SIGKILL')
+  tell(run, 'SIGKILL')
   await gone(run, TOLD_MS)
 }
 
+/** A process that has ended meanwhile needs no telling, and its number may be a stranger's. */
+function tell(run: Run, signal: NodeJS.Signals): void {
+  if (!isRunning(run)) return
+  try {
+    process.kill(run.pid, signal)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
 async function gone(run: Run, withinMs: number): Promise<boolean> {
-  for (const end = Date.now() + withinMs; Date.now() < end; ) {
+  for (const end = performance.now() + withinMs; performance.now() < end; ) {
     if (!isRunning(run)) return true
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
   }

@@ -16,6 +16,10 @@ export interface ControlActions {
   readonly onStop: () => void
 }
 
+const CLOSE_MS = 1_000
+/** A stack that is stopped by a debugger or a signal does not answer: nobody waits for it for ever. */
+const ANSWER_MS = 10_000
+
 /** Listens for the commands `status`, `reset` and `stop` of this stack. */
 export async function openControl(stack: Stack, socket: string, { onStop }: ControlActions): Promise<ControlServer> {
   rmSync(socket, { force: true })
@@ -35,7 +39,12 @@ export async function openControl(stack: Stack, socket: string, { onStop }: Cont
   return {
     close: () =>
       new Promise((resolve) => {
-        server.close(() => resolve())
+        // Whoever connected and asks nothing must not keep the process.
+        const force = setTimeout(() => server.closeAllConnections(), CLOSE_MS)
+        server.close(() => {
+          clearTimeout(force)
+          resolve()
+        })
         server.closeIdleConnections()
       }),
   }
@@ -92,6 +101,8 @@ export function ask(socket: string, path: string, body?: unknown, onLine?: (line
         if (!settled) reject(new Error('The stack ended before it had answered.'))
       })
     })
+    if (path !== '/reset')
+      outgoing.setTimeout(ANSWER_MS, () => outgoing.destroy(new Error(`The stack did not answer within ${ANSWER_MS / 1_000} s.`)))
     outgoing.once('error', reject)
     outgoing.end(body === undefined ? undefined : JSON.stringify(body))
   })
