@@ -178,7 +178,14 @@ export async function until<T>(check: () => Promise<T> | T, what: string, within
   throw new Error(`${what}: not reached within ${withinMs} ms`)
 }
 
-export const isPostgres = (pid: number): boolean => readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0]!.includes('postgres')
+/** False for a process that has ended meanwhile. */
+export function isPostgres(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')[0]!.includes('postgres')
+  } catch {
+    return false
+  }
+}
 
 function processesOf(dir: string, ports: readonly number[]): number[] {
   const inodes = new Set<string>()

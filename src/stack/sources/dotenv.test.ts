@@ -226,6 +226,13 @@ describe('keys', () => {
     write(`KONG_HTTP_PORT=18000\nANON_KEY=${ANON_KEY}\n`)
     expect((await describeStack()).notices[0]).toMatch(/^WARN: ANON_KEY is not signed with JWT_SECRET: no service accepts it\./)
   })
+  test.each(['JWT_SECRET=short\n', 'PLINTH_HOST=0.0.0.0\nJWT_SECRET=your-super-secret-jwt-token-with-at-least-32-characters-long\n'])(
+    'a refused file stays as it is, so that no key is made from what is to be corrected: %j',
+    async (file) => {
+      expect(await problemsOf(file)).toEqual([expect.stringMatching(/^JWT_SECRET: /)])
+      expect(readFileSync(join(dir, '.env'), 'utf8')).toBe(file)
+    },
+  )
   test('demo secrets are told on loopback and refused elsewhere', async () => {
     const demo =
       'JWT_SECRET=your-super-secret-jwt-token-with-at-least-32-characters-long\nDASHBOARD_PASSWORD=this_password_is_insecure_and_should_be_updated\n'
@@ -235,7 +242,8 @@ describe('keys', () => {
     )
     expect(await problemsOf(`${demo}PLINTH_HOST=0.0.0.0\n`)).toEqual(
       ['JWT_SECRET', 'DASHBOARD_PASSWORD'].map(
-        (name) => `${name}: expected a value of your own: this one is published, and PLINTH_HOST=0.0.0.0 opens the stack to others`,
+        (name, index) =>
+          `${name}: expected a value of your own: this one is published, and PLINTH_HOST=0.0.0.0 opens the stack to others (.env, line ${index + 1})`,
       ),
     )
   })

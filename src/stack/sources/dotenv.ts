@@ -1,9 +1,9 @@
 // The way in of a self-hosted stack: a folder with a `.env`, made with fresh secrets where there is none.
 import { basename, join, resolve } from 'node:path'
 import { demoSecretsIn } from '../../env/development-keys.ts'
-import { completeEnvFile } from '../../env/env-file.ts'
+import { completeEnvFile, type EnvFile, readEnvFile } from '../../env/env-file.ts'
 import { checkEnv, EnvError, type EnvProblem, type OriginOf } from '../../env/read.ts'
-import { isLoopback, type SelfHostedEnv, selfHostedEnv } from '../../env/self-hosted.ts'
+import { isLoopback, selfHostedEnv } from '../../env/self-hosted.ts'
 import { list } from '../../env/types.ts'
 import type { Environment } from '../../service/definition.ts'
 import { CATALOGUE, type CatalogueEntry, entryNamed, needsAmong } from '../catalogue.ts'
@@ -27,10 +27,10 @@ export const ENV_FILE = '.env'
 export async function describeSelfHosted(options: SourceOptions): Promise<StackDescription> {
   const { workDir, env, schemas, migrations } = options
   const path = join(workDir, ENV_FILE)
+  refuseWrong(options, path)
   const file = await completeEnvFile({ path, env, isFree: (port) => isFree('127.0.0.1', port), report: options.report })
   const source: Environment = { ...file.values, ...withoutEmpty(env) }
-  const originOf = (name: string) =>
-    env[name] ? 'the environment' : file.lines.has(name) ? `${ENV_FILE}, line ${file.lines.get(name)}` : undefined
+  const originOf = originIn(file, env)
 
   const { values, problems } = checkEnv(selfHostedEnv, source, originOf)
   const found: EnvProblem[] = [...problems, ...unknownServices(source, originOf)]
@@ -54,7 +54,7 @@ export async function describeSelfHosted(options: SourceOptions): Promise<StackD
   const nodes = CATALOGUE.filter(({ name }) => choice.running.has(name)).map((entry) =>
     nodeOf(entry, derived.get(entry.name) ?? {}, choice.running, placeIn(entry.name)),
   )
-  found.push(...demoProblems(values, source))
+  found.push(...demoProblems(values.PLINTH_HOST, { ...source, ...textOf(values) }, originOf))
   for (const node of nodes) {
     const schema = schemas.get(node.kind)
     const origin = (name: string) => (isOwn(node.kind, name) && source[name] ? originOf(name) : `derived from ${ENV_FILE}`)
@@ -75,6 +75,22 @@ export async function describeSelfHosted(options: SourceOptions): Promise<StackD
     notices: [...(await noticesOf(stack, file)), ...choice.notices],
   }
 }
+
+/** Nothing is written while a value that is there is wrong: keys made from a wrong JWT_SECRET would outlive its correction. */
+function refuseWrong({ env, schemas }: SourceOptions, path: string): void {
+  const file = readEnvFile(path, env)
+  const source: Environment = { ...file.values, ...withoutEmpty(env) }
+  const originOf = originIn(file, env)
+  const wrong = checkEnv(selfHostedEnv, source, originOf).problems.filter(({ name }) => source[name] || source[`${name}_FILE`])
+  const open = source['PLINTH_HOST']
+  if (open && !isLoopback(open)) wrong.push(...demoProblems(open, source, originOf))
+  if (wrong.length > 0) throw new EnvError([...wrong, ...unknownServices(source, originOf), ...ownProblems(source, schemas, originOf)])
+}
+
+const originIn =
+  (file: EnvFile, env: Environment): OriginOf =>
+  (name) =>
+    env[name] ? 'the environment' : file.lines.has(name) ? `${ENV_FILE}, line ${file.lines.get(name)}` : undefined
 
 const withoutEmpty = (env: Environment): Environment => Object.fromEntries(Object.entries(env).filter(([, value]) => value))
 
@@ -107,12 +123,13 @@ function ownProblems(source: Environment, schemas: SourceOptions['schemas'], ori
   })
 }
 
-function demoProblems(env: SelfHostedEnv, source: Environment): EnvProblem[] {
-  if (isLoopback(env.PLINTH_HOST)) return []
-  return demoSecretsIn({ ...source, ...textOf(env) }).map((name) => ({
-    name,
-    expected: `expected a value of your own: this one is published, and PLINTH_HOST=${env.PLINTH_HOST} opens the stack to others`,
-  }))
+function demoProblems(host: string, source: Environment, originOf: OriginOf): EnvProblem[] {
+  if (isLoopback(host)) return []
+  return demoSecretsIn(source).map((name) => {
+    const origin = originOf(name)
+    const expected = `expected a value of your own: this one is published, and PLINTH_HOST=${host} opens the stack to others`
+    return { name, expected, ...(origin === undefined ? {} : { origin }) }
+  })
 }
 
 /** SMTP and the page of the mail catcher: free ports that stay the same, or those of its own variables. */
