@@ -16,7 +16,7 @@ const argv = process.argv.slice(2)
 const stop = new AbortController()
 using _ = onSignal(['SIGINT', 'SIGTERM'], () => stop.abort())
 // A closed pipe (`plinth logs | head`) ends the program quietly.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => stop.abort()) // not at once: a stack that this command runs is stopped cleanly
 
 const called = basename(process.argv[1] ?? '')
 process.exitCode = await main({

@@ -12,6 +12,7 @@ import type { NodeReport } from '../stack/service-node.ts'
 import { PortsTakenError, ServiceStartError, Stack, type StackStatus } from '../stack/stack.ts'
 import { logFileOf } from '../stack/state-dir.ts'
 import { CliError } from './command.ts'
+import { onCrash } from './crashes.ts'
 
 export interface RunStackOptions {
   readonly workDir: string
@@ -72,10 +73,18 @@ export async function runStack(options: RunStackOptions): Promise<void> {
   const stack = new Stack(description, { log, onLine, onNode: options.onNode })
   const ended = new AbortController()
   const until = AbortSignal.any([signal, ended.signal])
+  // While it starts, a bug fails the start, which undoes itself; later the health checks restart what it has broken.
+  const broken = new AbortController()
+  let ready = false
+  using _crashes = onCrash((error) => {
+    log.error({ err: error }, 'a bug in Plinth or in a library: nobody caught this')
+    if (!ready) broken.abort(error)
+  })
   let control: ControlServer | undefined
   try {
     control = await openControl(stack, socket, { onStop: () => ended.abort() })
-    await stack.start(until)
+    await stack.start(AbortSignal.any([until, broken.signal]))
+    ready = true
     options.onReady(stack.status)
     await new Promise<void>((resolve) => {
       if (until.aborted) resolve()
@@ -84,8 +93,11 @@ export async function runStack(options: RunStackOptions): Promise<void> {
   } catch (error) {
     if (!until.aborted) throw spoken(error, recent)
   } finally {
-    await stack.stop()
-    await control?.close()
+    try {
+      await stack.stop()
+    } finally {
+      await control?.close()
+    }
   }
 }
 

@@ -8,6 +8,7 @@ import { UndoList } from '../service/undo-list.ts'
 import { kinds, loadKind } from '../stack/kinds.ts'
 import type { FromChild, ToChild } from '../stack/places/process.ts'
 import { CliError, type Command, flagOn, type Invocation } from './command.ts'
+import { onCrash } from './crashes.ts'
 import { onSignal } from './signals.ts'
 
 export const serve: Command = {
@@ -25,6 +26,7 @@ export const serve: Command = {
     const values = settingsOf(() => readEnv(definition.env as Parameters<typeof readEnv>[0], env))
     const format = io.outIsTerminal && !managed ? 'pretty' : 'json'
     const log = createLog({ format, level: env['PLINTH_LOG_LEVEL'] || 'info', write: (line) => io.out(line) }).child({ service: kind })
+    using _crashes = onCrash((error) => log.error({ err: error }, 'a bug in Plinth or in a library: nobody caught this'))
     await using release = new UndoList()
     try {
       const service = await definition.start(values, { log, dispatcher: new Dispatcher(), signal })

@@ -38,6 +38,8 @@ const program = fileURLToPath(new URL('../cli.js', import.meta.url))
 /** How long a second start waits for the first to be ready. */
 const OTHER_START_MS = 60_000
 const POLL_MS = 50
+/** States of a stack that is not up yet, or that is going down and makes room for this start. */
+const PASSING: ReadonlySet<string> = new Set(['waiting', 'starting', 'stopping', 'stopped'])
 
 export const start: Command = {
   name: 'start',
@@ -71,7 +73,7 @@ export const start: Command = {
 async function running(workDir: string): Promise<(LiveStack & { already: true }) | undefined> {
   for (const end = Date.now() + OTHER_START_MS; currentRun(stateDirOf(workDir)) && Date.now() < end; ) {
     const live = await liveStack(workDir)
-    if (live?.status.nodes.every(({ state }) => state !== 'waiting' && state !== 'starting')) return { ...live, already: true }
+    if (live?.status.nodes.every(({ state }) => !PASSING.has(state))) return { ...live, already: true }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
   }
   return undefined

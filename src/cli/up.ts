@@ -6,6 +6,7 @@ import { stateDirOf } from '../stack/state-dir.ts'
 import { CliError, type Command, flagList, flagOn } from './command.ts'
 import { Progress } from './progress.ts'
 import { AlreadyRunning, runStack } from './run-stack.ts'
+import { onSignal } from './signals.ts'
 import { workDirOf } from './stack-link.ts'
 import type { FromStart } from './start.ts'
 import { statusTables } from './status-output.ts'
@@ -31,12 +32,15 @@ export const up: Command = {
     const began = Date.now()
     const progress = new Progress(io)
     let ready = false
+    // The terminal was closed: as good as a Ctrl-C.
+    const hungUp = new AbortController()
+    using _ = onSignal(['SIGHUP'], () => hungUp.abort())
     try {
       await runStack({
         workDir,
         env,
         exclude,
-        signal,
+        signal: AbortSignal.any([signal, hungUp.signal]),
         onLine: (line) => progress.line(line),
         onNode: (report) => !ready && progress.node(report),
         onReady: (status) => {
@@ -69,6 +73,7 @@ async function runDetached(
   const orphaned = new AbortController()
   const tell = (message: FromStart) => void (process.connected && process.send?.(message))
   process.once('disconnect', () => orphaned.abort())
+  if (process.connected === false) orphaned.abort() // it died before we listened
   let ready = false
   try {
     await runStack({

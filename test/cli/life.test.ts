@@ -1,4 +1,5 @@
 // start, stop and status of local projects, from outside.
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -163,4 +164,43 @@ test('a self-hosted folder gets its secrets once, and a wrong variable stops the
   folder.write('.env', env)
   await folder.good('start')
   expect(await folder.status()).toEqual(before)
+})
+
+test.each([
+  ['its terminal is closed', (child: ChildProcess) => child.kill('SIGHUP')],
+  [
+    'nobody reads what it prints',
+    (child: ChildProcess) => {
+      child.stdout!.destroy()
+      child.stderr!.destroy()
+    },
+  ],
+])('up stops cleanly when %s', async (_, act) => {
+  await using project = await projectFolder()
+  const child = project.spawn(['up'])
+  child.stderr!.resume()
+  const ended = once(child, 'exit')
+  await until(() => existsSync(join(project.dir, '.plinth', 'run.json')), 'the run is noted')
+  act(child)
+  expect((await ended)[1]).toBe(null)
+  expect([existsSync(join(project.dir, '.plinth', 'run.json')), project.pids()]).toEqual([false, []])
+})
+
+test('an exception that nobody caught is logged, and the stack goes on; while it starts it ends the start', async () => {
+  await using project = await projectFolder()
+  const bug = (code: string) => ({ NODE_OPTIONS: `--import data:text/javascript,${encodeURIComponent(code)}` })
+  const early = `import { existsSync } from 'node:fs'
+    if (process.argv.includes('--detached')) setInterval(() => {
+      if (existsSync('.plinth/logs/plinth.log')) throw new Error('an early bug')
+    }, 5)`
+  const failed = await project.run(['start'], { env: bug(early) })
+  expect([failed.code, failed.err]).toEqual([1, expect.stringContaining('an early bug')])
+  expect([existsSync(join(project.dir, '.plinth', 'run.json')), project.pids()]).toEqual([false, []])
+
+  const late = "process.on('SIGUSR2', () => { throw new Error('a late bug') })"
+  expect((await project.run(['start'], { env: bug(late) })).code).toBe(0)
+  const { pid } = JSON.parse(readFileSync(join(project.dir, '.plinth', 'run.json'), 'utf8')) as { pid: number }
+  process.kill(pid, 'SIGUSR2')
+  await until(async () => (await project.good('logs')).out.includes('a late bug'), 'the bug is logged')
+  await project.status()
 })
