@@ -1,7 +1,7 @@
 // `plinth logs [SERVICE] [-f]`: what the services wrote, oldest first.
 import { closeSync, existsSync, fstatSync, openSync, readdirSync, readFileSync, readSync, statSync, watch } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { readableLine } from '../log/log.ts'
+import { readableLine, recordOf } from '../log/log.ts'
 import { kinds } from '../stack/kinds.ts'
 import { logFileOf } from '../stack/state-dir.ts'
 import { CliError, type Command, flagOn, flagText } from './command.ts'
@@ -25,8 +25,7 @@ export const logs: Command = {
     if (service !== undefined && !(service in kinds))
       throw new CliError(`There is no service ${service}.`, { suggestion: `There are: ${Object.keys(kinds).join(', ')}` })
     const asJson = flagText(flags, 'output') === 'json'
-    const wanted = (line: string): boolean =>
-      line !== '' && (service === undefined || (JSON.parse(line) as { service?: string }).service === service)
+    const wanted = (line: string): boolean => line !== '' && (service === undefined || recordOf(line)?.['service'] === service)
     const print = (line: string) => io.out(asJson ? `${line}\n` : readableLine(line))
     const count = Number(flagText(flags, 'lines'))
     if (!Number.isInteger(count) || count < 0) throw new CliError('--lines takes a whole number')

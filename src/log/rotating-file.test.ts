@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, expect, test } from 'vitest'
@@ -24,4 +24,19 @@ test('a file that was there is gone on with', () => {
     file.close()
   }
   expect(readFileSync(path, 'utf8')).toBe('one\ntwo\n')
+})
+
+test('a line that cannot be written, and one after the end, are dropped and throw nothing', () => {
+  const path = join(dir, 'gone', 'a.log')
+  const file = openRotatingFile(path, { maxBytes: 10, files: 2 })
+  file.write('1234567\n')
+  rmSync(join(dir, 'gone'), { recursive: true })
+  file.write('lost 678\n') // has to rotate, and has no folder
+  mkdirSync(join(dir, 'gone'))
+  file.write('again 67\n')
+  expect(readFileSync(path, 'utf8')).toBe('again 67\n')
+  file.close()
+  file.write('late\n')
+  file.close()
+  expect(readFileSync(path, 'utf8')).toBe('again 67\n')
 })

@@ -11,7 +11,10 @@ const MAX_BYTES = 10 * 1024 * 1024
 /** Files in all: the present one and those before it. */
 const FILES = 5
 
-/** Lines are written whole and at once, so that nothing is lost when the process is killed. */
+/**
+ * Lines are written whole and at once, so that nothing is lost when the process is killed. A line that finds no room on the disk is
+ * dropped: whoever logs a failure must not fail by it. So is one that comes after the end.
+ */
 export function openRotatingFile(
   path: string,
   { maxBytes = MAX_BYTES, files = FILES }: { maxBytes?: number; files?: number } = {},
@@ -20,23 +23,36 @@ export function openRotatingFile(
   const open = () => openSync(path, 'a', 0o600)
   let fd = open()
   let size = fstatSync(fd).size
+  let torn = false
+  let closed = false
   const rotate = () => {
-    closeSync(fd)
     rmSync(`${path}.${files - 1}`, { force: true })
     for (let index = files - 2; index >= 0; index--) {
       const from = index === 0 ? path : `${path}.${index}`
       if (existsSync(from)) renameSync(from, `${path}.${index + 1}`)
     }
+    const before = fd
     fd = open()
+    closeSync(before)
     size = 0
   }
   return {
     write(line) {
-      const bytes = Buffer.byteLength(line)
-      if (size > 0 && size + bytes > maxBytes) rotate()
-      writeSync(fd, line)
-      size += bytes
+      if (closed) return
+      const bytes = Buffer.from(torn ? `\n${line}` : line)
+      try {
+        if (size > 0 && size + bytes.length > maxBytes) rotate()
+        const written = writeSync(fd, bytes)
+        size += written
+        torn = written < bytes.length
+      } catch {
+        // Full, or gone: the next line is tried again.
+      }
     },
-    close: () => closeSync(fd),
+    close() {
+      if (closed) return
+      closed = true
+      closeSync(fd)
+    },
   }
 }
