@@ -35,7 +35,7 @@ export const serve: Command = {
       const addresses = managed
         ? service.endpoints.map(({ port }): ListenAddress => ({ endpoint: port, host: '127.0.0.1', port: 0 }))
         : definition.listen(values)
-      const listening = await listenAt(service, addresses, release)
+      const listening = await listenAt(service, addresses, release, (error) => log.error({ err: error }, 'a request failed by a bug'))
       for (const { endpoint, server } of listening) log.info({ endpoint, host: server.host, port: server.port }, 'listening')
       using _ = onSignal(['SIGHUP', 'SIGUSR1', 'SIGUSR2'], () => {
         service.reload?.().catch((error: unknown) => log.error({ err: error }, 'reload failed'))
@@ -58,12 +58,17 @@ interface Listening {
   readonly server: ListeningServer
 }
 
-async function listenAt(service: RunningService, addresses: readonly ListenAddress[], release: UndoList): Promise<Listening[]> {
+async function listenAt(
+  service: RunningService,
+  addresses: readonly ListenAddress[],
+  release: UndoList,
+  onBug: (error: unknown) => void,
+): Promise<Listening[]> {
   const listening: Listening[] = []
   for (const { endpoint: number, host, port } of addresses) {
     const endpoint = service.endpoints.find((candidate) => candidate.port === number)
     if (!endpoint) continue
-    const server = await serveEndpoint(endpoint, host, port)
+    const server = await serveEndpoint(endpoint, host, port, onBug)
     release.defer(() => server.close())
     listening.push({ endpoint: number, server })
   }

@@ -96,3 +96,34 @@ test('bytes behind the last request of a connection are dropped, and its answer 
   await server.close(0)
   expect([requests, text.match(/HTTP\/1\.1 \d+/g), text.endsWith('whole')]).toEqual([['/a'], ['HTTP/1.1 200'], true])
 })
+
+test('a handler that throws ends its own request and nothing else', async () => {
+  const bugs: unknown[] = []
+  const buggy: Endpoint = {
+    port: 1,
+    handle: (req, res) => {
+      if (req.headers['late']) res.flushHeaders()
+      throw new Error('a bug')
+    },
+    upgrade: () => {
+      throw new Error('another')
+    },
+  }
+  const server = await serveEndpoint(buggy, '127.0.0.1', 0, (error) => bugs.push(error))
+  expect((await get(server.port)).status).toBe(500)
+  await expect(
+    new Promise((resolve, reject) => {
+      request({ port: server.port, host: '127.0.0.1', headers: { late: '1' }, agent: false }, (res) =>
+        res.on('error', reject).on('end', resolve).resume(),
+      )
+        .on('error', reject)
+        .end()
+    }),
+  ).rejects.toThrow()
+  const socket = connect(server.port, '127.0.0.1')
+  socket.on('error', () => {})
+  socket.write('GET / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n')
+  await once(socket, 'close')
+  expect(bugs.map(String)).toEqual(['Error: a bug', 'Error: a bug', 'Error: another'])
+  await server.close()
+})

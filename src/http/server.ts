@@ -20,7 +20,23 @@ const KEEP_ALIVE_MS = 75_000
 const GRACE_MS = 1_000
 
 /** Listens on `host:port` (port 0: a free one). Rejects with the socket's error (EADDRINUSE, EACCES, ...). */
-export async function serveEndpoint(endpoint: Endpoint, host: string, port: number): Promise<ListeningServer> {
+export async function serveEndpoint(
+  endpoint: Endpoint,
+  host: string,
+  port: number,
+  onBug: (error: unknown) => void = () => {},
+): Promise<ListeningServer> {
+  // What a handler throws is a bug of its own: it ends that request, not the process.
+  const handle: Endpoint['handle'] = (req, res) => {
+    try {
+      endpoint.handle(req, res)
+    } catch (error) {
+      onBug(error)
+      if (res.headersSent) res.destroy()
+      else res.writeHead(500, { 'content-type': 'application/json' }).end('{"message":"An unexpected error occurred"}')
+    }
+  }
+
   // requestTimeout bounds the whole body: uploads of any size are legal, so it is off and idle sockets are ended instead.
   const options = {
     maxHeaderSize: MAX_HEADER_BYTES,
@@ -30,8 +46,8 @@ export async function serveEndpoint(endpoint: Endpoint, host: string, port: numb
     noDelay: true,
   }
   const server: Server = endpoint.tls
-    ? createTlsServer({ ...options, cert: endpoint.tls.cert, key: endpoint.tls.key, minVersion: 'TLSv1.2' }, endpoint.handle)
-    : createServer(options, endpoint.handle)
+    ? createTlsServer({ ...options, cert: endpoint.tls.cert, key: endpoint.tls.key, minVersion: 'TLSv1.2' }, handle)
+    : createServer(options, handle)
   server.on('clientError', refuseMalformed)
   const upgraded = new Set<Duplex>()
   server.on('upgrade', (req, socket, head) => {
@@ -43,7 +59,12 @@ export async function serveEndpoint(endpoint: Endpoint, host: string, port: numb
     }
     upgraded.add(socket)
     socket.once('close', () => upgraded.delete(socket))
-    endpoint.upgrade(req, socket, head)
+    try {
+      endpoint.upgrade(req, socket, head)
+    } catch (error) {
+      onBug(error)
+      socket.destroy()
+    }
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)

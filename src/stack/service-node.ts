@@ -173,7 +173,9 @@ export class ServiceNode {
     for (const published of this.#ctx.ports) {
       const endpoint = service.endpoints.find(({ port }) => port === published.endpoint)
       if (!endpoint) continue
-      const server: ListeningServer = await serveEndpoint(endpoint, published.host, published.port)
+      const server: ListeningServer = await serveEndpoint(endpoint, published.host, published.port, (error) =>
+        this.#ctx.log.error({ err: error, service: this.name }, 'a request failed by a bug'),
+      )
       this.#undo.defer(() => server.close())
     }
   }
