@@ -54,8 +54,11 @@ export async function createStack(options: CreateStackOptions = {}): Promise<Run
     await stack.start(options.signal)
     const values = Object.fromEntries(description.values.map(({ name, value }) => [name, String(value)]))
     const stop = async () => {
-      await stack.stop({ removeData: temporary })
-      clean()
+      try {
+        await stack.stop({ removeData: temporary })
+      } finally {
+        clean()
+      }
     }
     return {
       workDir,

@@ -1,5 +1,6 @@
 // A service in a child process of its own: `plinth serve <kind>` with a channel over which it tells its ports and its health.
 import { type ChildProcess, spawn } from 'node:child_process'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { RunningService, ServiceContext } from '../../service/definition.ts'
 import type { NodeDescription } from '../description.ts'
@@ -49,19 +50,21 @@ export async function startProcess(node: NodeDescription, ctx: ServiceContext): 
   }
 }
 
-function relayOutput(child: ChildProcess, ctx: ServiceContext): () => string {
+/** Logs what the child writes; returns what gives its last words. */
+export function relayOutput(child: Pick<ChildProcess, 'stdout' | 'stderr'>, ctx: Pick<ServiceContext, 'log'>): () => string {
   let tail = ''
   for (const stream of [child.stdout, child.stderr]) {
     stream?.setEncoding('utf8')
     stream?.on('data', (text: string) => {
       tail = (tail + text).slice(-4_000)
-      for (const line of text.split('\n')) if (line.trim() !== '') relayLine(line, ctx)
     })
+    // Whole lines: half a record would be a line of its own.
+    if (stream) createInterface({ input: stream }).on('line', (line) => line.trim() !== '' && relayLine(line, ctx))
   }
   return () => tail.trim()
 }
 
-function relayLine(line: string, ctx: ServiceContext): void {
+function relayLine(line: string, ctx: Pick<ServiceContext, 'log'>): void {
   try {
     const { level, msg, time: _, service: __, ...rest } = JSON.parse(line) as Record<string, unknown>
     const write = level === 'error' ? 'error' : level === 'warn' ? 'warn' : level === 'debug' ? 'debug' : 'info'
