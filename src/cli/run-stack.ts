@@ -6,7 +6,7 @@ import type { Environment } from '../service/definition.ts'
 import { UndoList } from '../service/undo-list.ts'
 import { type ControlServer, openControl } from '../stack/control.ts'
 import { describeStack } from '../stack/describe.ts'
-import { register, runningStacks, socketOf } from '../stack/registry.ts'
+import { holderOf, register, socketOf } from '../stack/registry.ts'
 import { claimRun, type Run } from '../stack/run-file.ts'
 import type { NodeReport } from '../stack/service-node.ts'
 import { PortsTakenError, ServiceStartError, Stack, type StackStatus } from '../stack/stack.ts'
@@ -91,7 +91,7 @@ export async function runStack(options: RunStackOptions): Promise<void> {
       else until.addEventListener('abort', () => resolve(), { once: true })
     })
   } catch (error) {
-    if (!until.aborted) throw spoken(error, recent)
+    if (!until.aborted) throw spoken(error, recent, workDir)
   } finally {
     try {
       await stack.stop()
@@ -102,8 +102,8 @@ export async function runStack(options: RunStackOptions): Promise<void> {
 }
 
 /** The error as a person should read it. */
-function spoken(error: unknown, recent: readonly string[]): unknown {
-  if (error instanceof PortsTakenError) return portsTaken(error)
+function spoken(error: unknown, recent: readonly string[], workDir: string): unknown {
+  if (error instanceof PortsTakenError) return portsTaken(error, workDir)
   if (!(error instanceof ServiceStartError)) return error
   const cause = error.cause as Error & { suggestion?: string }
   // What went wrong in the user's own files is told by them; of a service that failed, its last lines help.
@@ -120,12 +120,11 @@ function spoken(error: unknown, recent: readonly string[]): unknown {
   })
 }
 
-function portsTaken(error: PortsTakenError): CliError {
-  const holders = error.taken.flatMap(({ published }) => {
-    const other = runningStacks().find((run) => run.ports.includes(published.port))
-    return other ? [other] : []
-  })
-  const other = holders[0]
+function portsTaken(error: PortsTakenError, workDir: string): CliError {
+  const other = holderOf(
+    error.taken.map(({ published }) => published.port),
+    workDir,
+  )
   const mend = error.taken.map(({ published }) => published.setting).join(' or ')
   return new CliError(error.message, {
     suggestion: other

@@ -39,3 +39,8 @@ export function runningStacks(): Run[] {
       return run ? [run] : []
     })
 }
+
+/** Which stack besides that of `workDir` holds one of these ports: a stack notes its ports before it knows whether it gets them. */
+export function holderOf(ports: readonly number[], workDir: string, runs: readonly Run[] = runningStacks()): Run | undefined {
+  return runs.find((run) => run.workDir !== workDir && run.ports.some((port) => ports.includes(port)))
+}
