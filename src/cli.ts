@@ -16,10 +16,11 @@ const argv = process.argv.slice(2)
 const stop = new AbortController()
 using _ = onSignal(['SIGINT', 'SIGTERM'], () => stop.abort())
 // A closed pipe (`plinth logs | head`) ends the program quietly.
+const unread = false
 for (const stream of [process.stdout, process.stderr]) stream.on('error', () => stop.abort()) // not at once: a stack that this command runs is stopped cleanly
 
 const called = basename(process.argv[1] ?? '')
-process.exitCode = await main({
+const code = await main({
   name: called === 'supabase' ? 'supabase' : 'plinth',
   version,
   argv,
@@ -28,4 +29,4 @@ process.exitCode = await main({
   io: processIo(() => argv.includes('--yes') || process.env['SUPABASE_YES'] === 'true'),
   signal: stop.signal,
 })
-process.exit()
+process.exit(unread ? 0 : code)

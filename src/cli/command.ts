@@ -27,6 +27,8 @@ export interface Command {
   /** Groups of flags of which at most one may be given. */
   readonly exclusive?: readonly (readonly string[])[]
   readonly required?: readonly string[]
+  /** It ends by itself, in order, when the invocation's signal aborts; every other command is simply left. */
+  readonly endsItself?: boolean
   /** Resolves to the exit code (0 when it resolves to nothing). */
   run(invocation: Invocation): Promise<number | undefined>
 }

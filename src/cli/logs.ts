@@ -9,6 +9,7 @@ import { workDirOf } from './stack-link.ts'
 
 export const logs: Command = {
   name: 'logs',
+  endsItself: true,
   summary: 'Show the logs of the stack or of one service',
   args: '[SERVICE]',
   maxArgs: 1,

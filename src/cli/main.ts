@@ -14,6 +14,9 @@ export interface Program {
   readonly signal: AbortSignal
 }
 
+/** What a shell says of a program that Ctrl-C ended. */
+const INTERRUPTED = 130
+
 /** Runs the program; resolves to its exit code. */
 export async function main(program: Program): Promise<number> {
   const { io } = program
@@ -62,7 +65,12 @@ async function dispatch(program: Program): Promise<number> {
     io.out(helpOf(command, program.name))
     return 0
   }
-  return (await command.run({ args, flags, io, env: program.env, cwd: program.cwd, signal: program.signal })) ?? 0
+  const done = command.run({ args, flags, io, env: program.env, cwd: program.cwd, signal: program.signal })
+  return (await (command.endsItself ? done : Promise.race([done, interrupted(program.signal)]))) ?? 0
+}
+
+function interrupted(signal: AbortSignal): Promise<number> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(INTERRUPTED), { once: true }))
 }
 
 /** The longest command name that the words of the line begin with; flags may stand between and before the words. */

@@ -13,6 +13,7 @@ import { onSignal } from './signals.ts'
 
 export const serve: Command = {
   name: 'serve',
+  endsItself: true,
   summary: 'Run one service in the foreground, configured by the variables of its upstream image',
   args: 'SERVICE',
   minArgs: 1,

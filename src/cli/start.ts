@@ -43,6 +43,7 @@ const PASSING: ReadonlySet<string> = new Set(['waiting', 'starting', 'stopping',
 
 export const start: Command = {
   name: 'start',
+  endsItself: true,
   summary: 'Start the stack in the background; returns when everything is healthy',
   flags: [
     { name: 'exclude', short: 'x', kind: 'list', value: 'NAMES', help: `services to leave out: ${EXCLUDABLE.join(', ')}` },

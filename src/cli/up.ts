@@ -13,6 +13,7 @@ import { statusTables } from './status-output.ts'
 
 export const up: Command = {
   name: 'up',
+  endsItself: true,
   summary: 'Start the stack in the foreground and show its logs; Ctrl-C stops it',
   flags: [
     { name: 'exclude', short: 'x', kind: 'list', value: 'NAMES', help: 'services to leave out, by name' },

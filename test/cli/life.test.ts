@@ -204,3 +204,21 @@ test('an exception that nobody caught is logged, and the stack goes on; while it
   await until(async () => (await project.good('logs')).out.includes('a late bug'), 'the bug is logged')
   await project.status()
 })
+
+test('Ctrl-C ends a command that waits for a stack, and the stack goes on', async () => {
+  await using project = await projectFolder({ files: { 'migrations/20240101000000_one.sql': 'select 1;' } })
+  await project.good('start')
+  project.write('supabase/migrations/20240101000000_one.sql', 'select pg_sleep(5);')
+  const reset = project.spawn(['db', 'reset'])
+  let told = ''
+  reset.stderr!.on('data', (chunk) => {
+    told += chunk
+  })
+  await until(() => told.includes('Applying migration'), 'the migration is being applied')
+  reset.kill('SIGINT')
+  expect(await once(reset, 'exit')).toEqual([130, null])
+  await project.status()
+  const began = performance.now()
+  await project.good('stop')
+  expect(performance.now() - began).toBeLessThan(4_500)
+})
