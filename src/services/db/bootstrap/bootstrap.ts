@@ -33,6 +33,8 @@ export interface BootstrapResult {
 
 interface State {
   readonly superuser: boolean
+  /** The server has every extension that the steps make. */
+  readonly extensions: boolean
   readonly version: number
   readonly settings: Readonly<Record<string, string>>
 }
@@ -43,7 +45,7 @@ export async function bootstrap(options: BootstrapOptions): Promise<BootstrapRes
   try {
     const state = await open(client)
     const pending = steps.filter((step) => step.version > state.version)
-    const leftOut = state.superuser ? await applyWhole(client, pending) : await applyWhatMay(client, pending)
+    const leftOut = state.superuser && state.extensions ? await applyWhole(client, pending) : await applyWhatMay(client, pending)
     if (pending.length > 0) await client.query(`comment on schema ${VERSION_SCHEMA} is 'Plinth bootstrap ${pending.at(-1)?.version}'`)
     await settings(options, state, leftOut)
     if (state.superuser) await passwords(options)
@@ -66,15 +68,21 @@ async function open(client: ClientBase): Promise<State> {
     `begin; set local synchronous_commit = off; set local search_path = pg_catalog; set local client_min_messages = warning;
      select pg_advisory_xact_lock(${LOCK});
      select rolsuper as superuser,
+            (select count(*) = 4 from pg_available_extensions where name in ('uuid-ossp', 'pgcrypto', 'pg_stat_statements', 'supabase_vault')) as extensions,
             obj_description(to_regnamespace('${VERSION_SCHEMA}'), 'pg_namespace') as comment,
             (select setconfig from pg_db_role_setting where setrole = 0 and setdatabase = (select oid from pg_database where datname = current_database())) as settings
        from pg_roles where rolname = current_user`,
-  )) as unknown as { rows: { superuser: boolean; comment: string | null; settings: string[] | null }[] }[]
+  )) as unknown as { rows: { superuser: boolean; extensions: boolean; comment: string | null; settings: string[] | null }[] }[]
   const row = results.at(-1)?.rows[0]
   const found = Object.fromEntries(
     (row?.settings ?? []).map((setting) => [setting.slice(0, setting.indexOf('=')), setting.slice(setting.indexOf('=') + 1)]),
   )
-  return { superuser: row?.superuser ?? false, version: Number(VERSION_COMMENT.exec(row?.comment ?? '')?.[1] ?? 0), settings: found }
+  return {
+    superuser: row?.superuser ?? false,
+    extensions: row?.extensions ?? false,
+    version: Number(VERSION_COMMENT.exec(row?.comment ?? '')?.[1] ?? 0),
+    settings: found,
+  }
 }
 
 async function applyWhole(client: ClientBase, steps: readonly Step[]): Promise<{ what: string; why: string }[]> {
