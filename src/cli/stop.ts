@@ -29,7 +29,10 @@ export const stop: Command = {
         : runningStacks()
             .filter(({ name }) => name === id)
             .map(({ workDir }) => workDir)
-    await Promise.all(folders.map((workDir) => stopFolder(workDir, flagOn(flags, 'no-backup'), io)))
+    // Each is brought to its end, whatever becomes of the others.
+    const outcomes = await Promise.allSettled(folders.map((workDir) => stopFolder(workDir, flagOn(flags, 'no-backup'), io)))
+    const failed = outcomes.find((outcome) => outcome.status === 'rejected')
+    if (failed) throw failed.reason
     io.out('Stopped supabase local development setup.\n')
     return 0
   },
