@@ -28,14 +28,14 @@ export function register(run: Run): () => void {
   return () => rmSync(file, { force: true })
 }
 
-/** Every stack that runs now; notes of dead ones are cleared away. */
+/** Every stack that runs now; notes and sockets of dead ones are cleared away. */
 export function runningStacks(): Run[] {
   const dir = runtimeDir()
   return readdirSync(dir)
     .filter((name) => name.endsWith('.json'))
     .flatMap((name) => {
       const run = readRun(join(dir, name))
-      if (!run) rmSync(join(dir, name), { force: true })
+      if (!run) for (const left of [name, name.replace(/json$/, 'sock')]) rmSync(join(dir, left), { force: true })
       return run ? [run] : []
     })
 }

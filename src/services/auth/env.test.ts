@@ -49,3 +49,10 @@ test('every wrong variable is named in one error, and no value', () => {
     'ALLOW_UNVERIFIED',
   )
 })
+
+test('everything that is missing or wrong is named at once', () => {
+  const wrong = { GOTRUE_JWT_EXP: 'soon', GOTRUE_SECURITY_CAPTCHA_ENABLED: 'true' }
+  expect(() => readEnv(authEnv, wrong)).toThrow(
+    /(?=[\s\S]*GOTRUE_DB_DATABASE_URL)(?=[\s\S]*GOTRUE_JWT_EXP)(?=[\s\S]*GOTRUE_JWT_SECRET)(?=[\s\S]*GOTRUE_SECURITY_CAPTCHA_SECRET)/,
+  )
+})

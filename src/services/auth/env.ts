@@ -149,6 +149,9 @@ const MINUTE = 60_000
 const orWhenZero = (fallback: number) => duration.default(fallback).transform((value) => value || fallback)
 const atLeast = (minimum: number) => duration.default(minimum).transform((value) => Math.max(value, minimum))
 
+// Also beside other problems, so that one message names them all.
+const always = (): boolean => true
+
 export const authEnv = z
   .object({
     GOTRUE_API_HOST: text.default(''),
@@ -286,13 +289,20 @@ export const authEnv = z
     /** Not upstream's: how many password hashes may wait before further ones are refused. */
     PLINTH_AUTH_HASH_QUEUE: integer.default(1_000),
   })
-  .superRefine((env, ctx) => {
-    const issue = (path: string, message: string) => ctx.addIssue({ code: 'custom', path: [path], message })
-    if (!env.GOTRUE_DB_DATABASE_URL && !env.DATABASE_URL) issue('GOTRUE_DB_DATABASE_URL', 'a connection string (or DATABASE_URL)')
-    if (env.GOTRUE_MAILER_AUTOCONFIRM && env.GOTRUE_MAILER_ALLOW_UNVERIFIED_EMAIL_SIGN_INS)
-      issue('GOTRUE_MAILER_ALLOW_UNVERIFIED_EMAIL_SIGN_INS', 'false while GOTRUE_MAILER_AUTOCONFIRM is true')
-    if (env.GOTRUE_SECURITY_CAPTCHA_ENABLED && !env.GOTRUE_SECURITY_CAPTCHA_SECRET)
-      issue('GOTRUE_SECURITY_CAPTCHA_SECRET', 'the secret of the captcha provider')
+  .refine(({ GOTRUE_DB_DATABASE_URL, DATABASE_URL }) => GOTRUE_DB_DATABASE_URL || DATABASE_URL, {
+    path: ['GOTRUE_DB_DATABASE_URL'],
+    message: 'a connection string (or DATABASE_URL)',
+    when: always,
+  })
+  .refine((env) => !(env.GOTRUE_MAILER_AUTOCONFIRM === true && env.GOTRUE_MAILER_ALLOW_UNVERIFIED_EMAIL_SIGN_INS === true), {
+    path: ['GOTRUE_MAILER_ALLOW_UNVERIFIED_EMAIL_SIGN_INS'],
+    message: 'false while GOTRUE_MAILER_AUTOCONFIRM is true',
+    when: always,
+  })
+  .refine((env) => !(env.GOTRUE_SECURITY_CAPTCHA_ENABLED === true && !env.GOTRUE_SECURITY_CAPTCHA_SECRET), {
+    path: ['GOTRUE_SECURITY_CAPTCHA_SECRET'],
+    message: 'the secret of the captcha provider',
+    when: always,
   })
 export type AuthEnv = z.output<typeof authEnv>
 
