@@ -59,7 +59,10 @@ test('REST starts before its database, outlives its absence and serves again by 
   await rest.health()
 
   const running = Array.from({ length: 20 }, () => rest.call('POST', '/rpc/nap', { body: { seconds: 0.3 } }))
-  await new Promise((resolve) => setTimeout(resolve, 100)) // they are at work by now
+  const atWork = async () =>
+    (await admin.query("select count(*)::int as n from pg_stat_activity where usename = 'authenticator' and wait_event = 'PgSleep'"))
+      .rows[0].n
+  await expect.poll(atWork, { interval: 5 }).toBeGreaterThan(0)
   way.shut()
   for (const { status, json } of await Promise.all(running))
     expect([status, json?.code]).toEqual([503, expect.stringMatching(/^PGRST00[01]$/)])

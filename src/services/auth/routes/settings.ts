@@ -1,32 +1,9 @@
-import type { AuthEnv } from '../env.ts'
+import { type AuthEnv, PROVIDERS } from '../env.ts'
 import { ok } from '../request/call.ts'
 import { publicRoute } from '../route.ts'
 
-const LISTED = [
-  'APPLE',
-  'AZURE',
-  'BITBUCKET',
-  'DISCORD',
-  'FACEBOOK',
-  'SNAPCHAT',
-  'FIGMA',
-  'FLY',
-  'GITHUB',
-  'GITLAB',
-  'GOOGLE',
-  'KEYCLOAK',
-  'KAKAO',
-  'LINKEDIN',
-  'LINKEDIN_OIDC',
-  'NOTION',
-  'SPOTIFY',
-  'SLACK',
-  'SLACK_OIDC',
-  'WORKOS',
-  'TWITCH',
-  'TWITTER',
-  'ZOOM',
-] as const
+type Unlisted = 'X' | 'VERCEL_MARKETPLACE'
+const LISTED = PROVIDERS.filter((name): name is Exclude<typeof name, Unlisted> => name !== 'X' && name !== 'VERCEL_MARKETPLACE')
 
 /** What a sign-in page needs to know: which ways in are open. */
 export const settings = publicRoute({

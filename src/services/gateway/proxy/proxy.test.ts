@@ -216,7 +216,13 @@ describe.each<Where>(['in this process', 'over the network'])('a service %s', (w
       more()
     })
     const res = await answerOf(ask(door).end())
-    await new Promise((resolve) => setTimeout(resolve, 200))
+    let before = -1
+    const stands = () => {
+      const same = written === before
+      before = written
+      return same
+    }
+    await expect.poll(stands, { interval: 50 }).toBe(true)
     expect(written).toBeLessThan(total / 2)
     let received = 0
     for await (const piece of res) received += (piece as Buffer).length
