@@ -105,6 +105,13 @@ test('a date that is none says nothing', () => {
   expect(compileSearch('before:soon')(message())).toBe(true)
 })
 
+test.each(['__proto__', 'constructor', '-toString', 'hasownproperty:x'])(
+  'a name that every object has is a word like any other: %s',
+  (query) => {
+    expect(compileSearch(query)(message())).toBe(query.startsWith('-'))
+  },
+)
+
 test('any query gives a predicate', () => {
   const one = message()
   fc.assert(fc.property(fc.string(), (query) => typeof compileSearch(query, query)(one) === 'boolean'))

@@ -98,7 +98,7 @@ function compileTerm(term: string, timeZone: string | undefined): Match | undefi
   const excludes = term.length > 1 && /^[-!]/.test(term)
   const lower = (excludes ? term.slice(1) : term).toLowerCase().replace(/\s+/g, ' ').trim()
   if (!/[\p{L}\p{N}]/u.test(lower)) return undefined
-  const match = words[lower] ?? prefixed(lower, timeZone)
+  const match = Object.hasOwn(words, lower) ? words[lower] : prefixed(lower, timeZone)
   return match && excludes ? (message) => !match(message) : match
 }
 

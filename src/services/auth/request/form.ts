@@ -17,12 +17,12 @@ export const encodeForm = (values: Readonly<Record<string, string>>): string =>
 export function withQuery(target: string, values: Readonly<Record<string, string>>, fragment?: string): string {
   const [rest] = splitOnce(target, '#')
   const [base, query] = splitOnce(rest, '?')
-  const all: Record<string, string[]> = {}
-  for (const [key, value] of new URLSearchParams(query)) all[key] = [...(all[key] ?? []), value]
-  for (const [key, value] of Object.entries(values)) all[key] = [value]
-  const encoded = Object.keys(all)
+  const all = new Map<string, string[]>()
+  for (const [key, value] of new URLSearchParams(query)) all.set(key, [...(all.get(key) ?? []), value])
+  for (const [key, value] of Object.entries(values)) all.set(key, [value])
+  const encoded = [...all.keys()]
     .sort()
-    .flatMap((key) => all[key]!.map((value) => `${queryEscape(key)}=${queryEscape(value)}`))
+    .flatMap((key) => all.get(key)!.map((value) => `${queryEscape(key)}=${queryEscape(value)}`))
     .join('&')
   return `${base}${encoded && `?${encoded}`}${fragment ? `#${fragment}` : ''}`
 }

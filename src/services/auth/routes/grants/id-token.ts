@@ -22,12 +22,12 @@ export async function idTokenGrant(call: Call, _state: AuthState): Promise<Token
   if (params.provider === '' && (params.client_id === '' || params.issuer === ''))
     throw new OAuthError('invalid request', 'provider or client_id and issuer required')
   if (params.provider === '') throw errors.validation('Custom OIDC provider "" not allowed')
-  throw errors.providerDisabled(`Provider (issuer "${ISSUERS[params.provider] ?? params.provider}") is not enabled`)
+  throw errors.providerDisabled(`Provider (issuer "${ISSUERS.get(params.provider) ?? params.provider}") is not enabled`)
 }
 
-const ISSUERS: Readonly<Record<string, string>> = {
-  apple: 'https://appleid.apple.com',
-  google: 'https://accounts.google.com',
-  facebook: 'https://www.facebook.com',
-  kakao: 'https://kauth.kakao.com',
-}
+const ISSUERS: ReadonlyMap<string, string> = new Map([
+  ['apple', 'https://appleid.apple.com'],
+  ['google', 'https://accounts.google.com'],
+  ['facebook', 'https://www.facebook.com'],
+  ['kakao', 'https://kauth.kakao.com'],
+])

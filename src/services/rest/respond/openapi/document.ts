@@ -238,8 +238,12 @@ function queryParameter(argument: Argument, routine: Routine): Json {
   return { ...common, ...(type['type'] === 'array' || type['type'] === undefined ? { format: type['format'], type: 'string' } : type) }
 }
 
-const FORMATS: Readonly<Record<string, string>> = { smallint: 'int32', integer: 'int32', bigint: 'int64' }
-const formatOf = (type: string): string => FORMATS[type] ?? type
+const FORMATS: ReadonlyMap<string, string> = new Map([
+  ['smallint', 'int32'],
+  ['integer', 'int32'],
+  ['bigint', 'int64'],
+])
+const formatOf = (type: string): string => FORMATS.get(type) ?? type
 
 const header = (name: string, description: string, values: readonly string[]): Json => ({
   name,
