@@ -282,7 +282,8 @@ test('no value of a request becomes part of the text', () => {
 test('names are quoted whatever they hold', () => {
   fc.assert(
     fc.property(
-      fc.string({ minLength: 1 }).filter((name) => !name.includes('\0')),
+      // A quoted star still means all columns, as upstream reads it.
+      fc.string({ minLength: 1 }).filter((name) => !name.includes('\0') && name !== '*'),
       (name) => {
         const written = `"${name.replace(/["\\]/g, '\\$&')}"`
         const { text } = sql('GET', `/projects?select=${encodeURIComponent(written)}&order=${encodeURIComponent(written)}`)
