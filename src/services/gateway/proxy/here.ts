@@ -5,7 +5,7 @@ import { HeaderTable } from '../header-table.ts'
 
 type Finish = (status: number, headers: HeaderTable) => { status: number; headers: string[] }
 
-type GivenHeaders = OutgoingHttpHeaders | OutgoingHttpHeader[]
+export type GivenHeaders = OutgoingHttpHeaders | OutgoingHttpHeader[]
 
 /** From now on the head that anybody writes goes through `finish`, once. Returns what takes the hook off. */
 export function hookHead(res: ServerResponse, finish: Finish): () => void {
@@ -13,13 +13,7 @@ export function hookHead(res: ServerResponse, finish: Finish): () => void {
   res.writeHead = function hooked(this: ServerResponse, status: number, reason?: string | GivenHeaders, headers?: GivenHeaders) {
     if (res.headersSent) return (writeHead as (...given: unknown[]) => ServerResponse).call(res, status, reason, headers)
     const message = typeof reason === 'string' ? reason : undefined
-    const table = HeaderTable.empty()
-    const names = res.getHeaderNames()
-    for (const name of names) {
-      addAll(table, name, res.getHeader(name))
-      res.removeHeader(name)
-    }
-    addGiven(table, typeof reason === 'object' ? reason : headers)
+    const table = headGiven(res, reason, headers)
     const head = finish(status, table)
     res.writeHead = writeHead
     if (message !== undefined) res.statusMessage = message
@@ -31,6 +25,17 @@ export function hookHead(res: ServerResponse, finish: Finish): () => void {
   return () => {
     res.writeHead = writeHead
   }
+}
+
+/** The headers of a head that is being written: those set before, which are taken off the response, and those given with it. */
+export function headGiven(res: ServerResponse, reason?: string | GivenHeaders, headers?: GivenHeaders): HeaderTable {
+  const table = HeaderTable.empty()
+  for (const name of res.getHeaderNames()) {
+    addAll(table, name, res.getHeader(name))
+    res.removeHeader(name)
+  }
+  addGiven(table, typeof reason === 'object' ? reason : headers)
+  return table
 }
 
 function addGiven(table: HeaderTable, headers: GivenHeaders | undefined): void {

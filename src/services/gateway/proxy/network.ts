@@ -12,10 +12,22 @@ import { failureOf, SilenceError } from './failure.ts'
 /** Methods whose requests are not sent twice once anything was sent. */
 const ONCE = new Set(['POST', 'PATCH', 'LOCK'])
 
+/** What a request brings here, whichever front end made it. */
+export type Carried = Pick<Exchange, 'req' | 'method' | 'body'>
+
+/** Where the answer goes: the client's response, or what stands before it. */
+export type AnswerSink = Pick<ServerResponse, 'flushHeaders' | 'addTrailers'> & {
+  writeHead(status: number, lines: string[]): unknown
+  write(chunk: Buffer): boolean
+  end(): unknown
+  once(event: 'drain' | 'close', listener: () => void): unknown
+  off(event: 'drain' | 'close', listener: () => void): unknown
+}
+
 export interface NetworkCall {
-  readonly exchange: Exchange
-  readonly res: ServerResponse
-  readonly service: Service
+  readonly exchange: Carried
+  readonly res: AnswerSink
+  readonly service: Pick<Service, 'retries' | 'readTimeoutMs'>
   readonly path: string
   readonly headers: readonly string[]
   /** Where the next try goes: the same address, or the next target. */
@@ -28,8 +40,11 @@ export interface NetworkCall {
   broken(cause: unknown): void
 }
 
-export function proxyOverNetwork(call: NetworkCall): void {
-  new NetworkExchange(call).start()
+/** Returns what gives the request up with an error. */
+export function proxyOverNetwork(call: NetworkCall): (error: Error) => void {
+  const exchange = new NetworkExchange(call)
+  exchange.start()
+  return (error) => exchange.giveUp(error)
 }
 
 class NetworkExchange implements Undici.DispatchHandler {
@@ -55,6 +70,13 @@ class NetworkExchange implements Undici.DispatchHandler {
   start(): void {
     this.#call.res.once('close', this.#clientGone)
     this.#try()
+  }
+
+  giveUp(error: Error): void {
+    if (this.#over) return
+    this.#triesLeft = 0
+    if (this.#abort) this.#abort(error)
+    else this.onError(error)
   }
 
   #try(): void {
@@ -177,13 +199,13 @@ class NetworkExchange implements Undici.DispatchHandler {
 }
 
 /** Null when the request has none: its framing headers alone decide, as Node's parser has checked them. */
-function bodyOf({ req, body }: Exchange): Exchange['req'] | Buffer | null {
+function bodyOf({ req, body }: Carried): Exchange['req'] | Buffer | null {
   return body ?? (announcesBody(req) ? req : null)
 }
 
 const hasNoBody = (status: number) => status === 204 || status === 304
 
-function addTrailers(res: ServerResponse, raw: readonly string[]): void {
+function addTrailers(res: AnswerSink, raw: readonly string[]): void {
   const lines: [string, string][] = []
   for (let i = 0; i + 1 < raw.length; i += 2) lines.push([raw[i]!, raw[i + 1]!])
   res.addTrailers(lines)

@@ -15,8 +15,11 @@ export type Place =
 /** Addresses by service name, from `<SERVICE>_URL` variables. */
 export type Overrides = (host: string) => URL | undefined
 
+/** What of a service says where it is. */
+export type Addressed = Pick<Service, 'scheme' | 'host' | 'port' | 'authority' | 'balancer'>
+
 /** Asked anew for each try: a balanced service gives its next target. */
-export function placeOf(service: Service, dispatcher: Dispatcher, overrides: Overrides): Place {
+export function placeOf(service: Addressed, dispatcher: Dispatcher, overrides: Overrides): Place {
   let { host, port, authority } = service
   if (service.balancer) {
     const target = service.balancer.next()

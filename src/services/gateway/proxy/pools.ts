@@ -17,7 +17,7 @@ export class Pools {
     this.#maxHeaderBytes = maxHeaderBytes
   }
 
-  get({ scheme, host, port, authority }: NetworkPlace, service: Service): Pool {
+  get({ scheme, host, port, authority }: NetworkPlace, service: Pick<Service, 'connectTimeoutMs' | 'tlsVerify'>): Pool {
     const origin = `${scheme}://${host}:${port}`
     // The name that the certificate has to be for is that of the Host header.
     const servername = scheme === 'https' ? authority.replace(/:\d+$/, '') : ''

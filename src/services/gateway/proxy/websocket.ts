@@ -9,7 +9,7 @@ import { SilenceError } from './failure.ts'
 import type { Place } from './place.ts'
 
 export interface TunnelCall {
-  readonly service: Service
+  readonly service: Pick<Service, 'connectTimeoutMs' | 'readTimeoutMs' | 'writeTimeoutMs' | 'tlsVerify'>
   readonly place: Extract<Place, { at: 'network' }>
   readonly path: string
   readonly headers: readonly string[]
