@@ -49,6 +49,9 @@ export interface InFlight {
   failed(error: Error): void
 }
 
+/** Room for the bytes of one turn of the loop: a few requests. Below half of Node's pool for buffers, so that it costs no allocation. */
+const WRITE_BYTES = 4_000
+const NO_VALUES: readonly Value[] = []
 /** How many statements a connection keeps prepared; each costs the server some tens of kilobytes. */
 const PREPARED_LIMIT = 250
 /** Longer texts come once (a bulk insert with hundreds of columns) and are not worth the server's memory. */
@@ -73,8 +76,8 @@ export class Connection {
   readonly #doomed: string[] = []
   readonly #target: { host: string; port: number }
   readonly #tls: boolean
-  #outgoing: Buffer[] = []
-  #flushing = false
+  /** What is to be sent at the end of this turn of the loop; undefined when there is nothing. */
+  #outgoing: FrameWriter | undefined
   #names = 0
   #secretKey: Buffer = Buffer.alloc(0)
   #fatal: DatabaseError | undefined
@@ -146,38 +149,35 @@ export class Connection {
     }
   }
 
-  /** Sends a batch in one write with one Sync: one implicit transaction unless the statements say otherwise. */
+  /** Sends a batch with one Sync: one implicit transaction unless the statements say otherwise. */
   send(batch: InFlight): void {
-    let size = 64
-    for (const statement of batch.statements) size += 96 + sizeOf(statement)
-    const writer = new FrameWriter(size)
-    for (const name of this.#doomed.splice(0)) writer.closeStatement(name)
+    let writer = this.#outgoing
+    if (writer === undefined) {
+      // What else comes for this connection in this turn of the loop goes into the same bytes and shares the write.
+      writer = new FrameWriter(WRITE_BYTES)
+      this.#outgoing = writer
+      setImmediate(this.#flush)
+    }
+    if (this.#doomed.length > 0) for (const name of this.#doomed.splice(0)) writer.closeStatement(name)
     for (const statement of batch.statements) {
       const name = this.#nameOf(statement, batch, writer)
-      writer.bind(name, statement.values ?? [])
+      writer.bind(name, statement.values ?? NO_VALUES)
       if (statement.describe) writer.describe()
       writer.execute()
     }
     writer.sync()
     this.inFlight.push(batch)
-    this.#outgoing.push(...writer.parts())
-    // What else comes for this connection in this turn of the loop shares the write.
-    if (!this.#flushing) {
-      this.#flushing = true
-      setImmediate(this.#flush)
-    }
   }
 
   /** Whether bytes wait for the end of this turn of the loop: more cost no further write. */
   get collecting(): boolean {
-    return this.#flushing
+    return this.#outgoing !== undefined
   }
 
   readonly #flush = (): void => {
-    this.#flushing = false
-    const parts = this.#outgoing
-    if (parts.length === 0) return
-    this.#outgoing = []
+    const parts = this.#outgoing?.parts()
+    this.#outgoing = undefined
+    if (parts === undefined) return
     if (parts.length === 1) {
       this.#socket.write(parts[0]!)
       return
@@ -394,9 +394,3 @@ export class Connection {
 }
 
 export const emptyResult = (): Result => ({ rows: [], tag: '', columns: [] })
-
-function sizeOf(statement: Statement): number {
-  let size = 0
-  for (const value of statement.values ?? []) size += typeof value === 'string' ? value.length + 8 : 16
-  return size
-}

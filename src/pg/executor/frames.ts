@@ -81,7 +81,8 @@ export class FrameWriter {
     let frame = this.#open(0x42, name.length + 16 + count * 2)
     this.#buffer[this.#at++] = 0
     this.#cstring(name)
-    const binary = values.some(isBinary)
+    let binary = false
+    for (let index = 0; index < count; index++) if (typeof values[index] !== 'string') binary ||= isBinary(values[index]!)
     this.#int16(binary ? count : 0)
     if (binary) for (const value of values) this.#int16(isBinary(value) ? 1 : 0)
     this.#int16(count)
@@ -93,7 +94,8 @@ export class FrameWriter {
         continue
       }
       if (typeof value === 'string') {
-        this.#room(4 + value.length * 3)
+        // Three bytes for each character are enough; where they are not at hand, the exact number is counted first.
+        if (this.#at + 4 + value.length * 3 > this.#buffer.length) this.#room(4 + Buffer.byteLength(value))
         const written = this.#buffer.write(value, this.#at + 4)
         this.#int32(written)
         this.#at += written

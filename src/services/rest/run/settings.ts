@@ -65,20 +65,36 @@ export function settingsFor(
 const searchPath = (schema: string, { extraSearchPath }: RestConfig): string =>
   extraSearchPath.length === 0 ? ident(schema) : [schema, ...extraSearchPath].map((name) => ident(name)).join(', ')
 
-/** `request.headers` and `request.cookies`: lower-case names, the last of one name wins, cookies apart. */
+/** `request.headers` and `request.cookies` as JSON: lower-case names, the last of one name wins, cookies apart. */
 function headerSettings({ rawHeaders }: IncomingMessage, settings: Setting[]): void {
-  const headers: Record<string, string> = Object.create(null)
-  const cookies: Record<string, string> = {}
+  const names: string[] = []
+  const members: string[] = []
+  let cookies = '{}'
   for (let index = 0; index < rawHeaders.length; index += 2) {
     const name = rawHeaders[index]!.toLowerCase()
-    const value = rawHeaders[index + 1]!
-    if (name !== 'cookie') headers[name] = headerText(value)!
-    else {
-      for (const pair of headerText(value)!.split(';')) {
-        const at = pair.indexOf('=')
-        if (at >= 0) cookies[pair.slice(0, at).trim()] = pair.slice(at + 1).trim()
-      }
+    const value = headerText(rawHeaders[index + 1])!
+    if (name === 'cookie') {
+      cookies = cookiesText(rawHeaders)
+      continue
+    }
+    const member = `${JSON.stringify(name)}:${JSON.stringify(value)}`
+    const at = names.indexOf(name)
+    if (at < 0) {
+      names.push(name)
+      members.push(member)
+    } else members[at] = member
+  }
+  settings.push(['request.headers', `{${members.join(',')}}`], ['request.cookies', cookies])
+}
+
+function cookiesText(rawHeaders: readonly string[]): string {
+  const cookies = new Map<string, string>()
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if (rawHeaders[index]!.toLowerCase() !== 'cookie') continue
+    for (const pair of headerText(rawHeaders[index + 1])!.split(';')) {
+      const at = pair.indexOf('=')
+      if (at >= 0) cookies.set(pair.slice(0, at).trim(), pair.slice(at + 1).trim())
     }
   }
-  settings.push(['request.headers', JSON.stringify(headers)], ['request.cookies', JSON.stringify(cookies)])
+  return JSON.stringify(Object.fromEntries(cookies))
 }

@@ -34,36 +34,39 @@ export class Transactions {
   }
 
   async run(plan: TransactionPlan, cancellation: Cancellation): Promise<TransactionResult> {
-    const { isolation, check, end, prepare } = plan
+    const { isolation, check, end, prepare, estimate } = plan
     // The Sync that ends the write commits: BEGIN and COMMIT are needed only where the end is another one or the isolation is not the default.
     const explicit = isolation !== undefined || check !== undefined || end === 'rollback'
-    const settings = this.#texts.statement(plan.readOnly && !explicit ? [READ_ONLY, ...plan.settings] : plan.settings)
-    const statements: Statement[] = [{ ...settings, prepare, discard: true }]
-    if (plan.preRequest !== undefined) statements.push(prepared({ text: `select ${plan.preRequest}`, values: [] }, prepare))
+    const { text, values } = this.#texts.statement(plan.readOnly && !explicit ? [READ_ONLY, ...plan.settings] : plan.settings)
+    const statements: Statement[] = [{ text, values, prepare, discard: true }]
+    if (plan.preRequest !== undefined) statements.push({ text: `select ${plan.preRequest}`, prepare })
     const at = statements.length
-    statements.push(prepared(plan.main, prepare))
-    if (plan.estimate !== undefined) statements.push({ ...plan.estimate, prepare: false })
-    if (end === 'rollback') statements.push({ text: 'set constraints all immediate' })
-    const batch: Batch = {
-      statements,
-      affinity: plan.role,
-      ...(explicit && {
-        transaction: {
-          begin: `begin${isolation === undefined ? '' : ` isolation level ${isolation}`}${plan.readOnly ? ' read only' : ''}`,
-          end:
-            check === undefined
-              ? end
-              : (results) => {
-                  check(results[at]!)
-                  return end
-                },
-        },
-      }),
-    }
-    const results = await this.#executor.run(batch, cancellation)
-    return { main: results[at]!, estimate: plan.estimate === undefined ? undefined : results[at + 1] }
+    statements.push(prepare ? plan.main : { ...plan.main, prepare })
+    if (estimate !== undefined) statements.push({ ...estimate, prepare: false })
+    if (end === 'rollback') statements.push(CHECK_CONSTRAINTS)
+    const results = await this.#executor.run(
+      explicit ? explicitBatch(plan, statements, at) : { statements, affinity: plan.role },
+      cancellation,
+    )
+    return { main: results[at]!, estimate: estimate === undefined ? undefined : results[at + 1] }
   }
 }
 
-const prepared = (statement: { text: string; values: SqlStatement['values'] }, prepare: boolean): Statement =>
-  prepare ? statement : { ...statement, prepare: false }
+const CHECK_CONSTRAINTS: Statement = { text: 'set constraints all immediate' }
+
+function explicitBatch({ isolation, readOnly, check, end, role }: TransactionPlan, statements: readonly Statement[], at: number): Batch {
+  return {
+    statements,
+    affinity: role,
+    transaction: {
+      begin: `begin${isolation === undefined ? '' : ` isolation level ${isolation}`}${readOnly ? ' read only' : ''}`,
+      end:
+        check === undefined
+          ? end
+          : (results) => {
+              check(results[at]!)
+              return end
+            },
+    },
+  }
+}
