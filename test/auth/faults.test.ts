@@ -40,6 +40,55 @@ test('a mail server that is silent costs a bounded time', async () => {
   expect(fake.connections()).toBeGreaterThan(0)
 })
 
+test('a mail server that is silent holds no connection of the database', async () => {
+  await using fake = await silentSmtp()
+  await using auth = await start({ ...smtp(fake.port), GOTRUE_DB_MAX_POOL_SIZE: '1' })
+  const user = await signedIn(auth)
+  const waiting = auth.call('POST', '/recover', { body: { email: user.email } })
+  await expect.poll(() => fake.connections(), { timeout: 20_000 }).toBeGreaterThan(0)
+  const order: string[] = []
+  await Promise.all([
+    waiting.then(() => order.push('mail')),
+    auth.call('GET', '/user', { token: user.access_token }).then(({ status }) => order.push(`user ${status}`)),
+  ])
+  expect(order).toEqual(['user 200', 'mail'])
+})
+
+test('the link before is good again when the next one could not be sent, and the next may be asked for at once', async () => {
+  await using fake = await refusingSmtp()
+  await using quiet = await start({ GOTRUE_SMTP_MAX_FREQUENCY: '1h' })
+  await using auth = await start({ ...smtp(fake.port), GOTRUE_SMTP_MAX_FREQUENCY: '1h' })
+  const user = await signedIn(auth)
+  const link = await auth.admin('POST', '/admin/generate_link', { type: 'recovery', email: user.email })
+  await sql.query('update auth.users set recovery_sent_at = null where id = $1', [user.id])
+  for (let i = 0; i < 2; i++)
+    expect((await auth.call('POST', '/recover', { body: { email: user.email } })).json.msg).toBe('Error sending recovery email')
+  await sql.query('update auth.users set recovery_sent_at = now() where id = $1', [user.id])
+  const token_hash = link.json.hashed_token
+  expect((await quiet.call('POST', '/verify', { body: { type: 'recovery', token_hash } })).status).toBe(200)
+})
+
+test('a new account that could not be taken back can be signed up again', async () => {
+  await using fake = await refusingSmtp()
+  await using auth = await start(smtp(fake.port))
+  await sql.query('create table public.pinned (id uuid references auth.users)')
+  await sql.query(
+    `create function public.pin() returns trigger language plpgsql security definer as $$ begin insert into public.pinned values (new.id); return null; end $$`,
+  )
+  await sql.query('create trigger pin after insert on auth.users for each row execute function public.pin()')
+  const email = newAddress()
+  try {
+    for (let i = 0; i < 2; i++)
+      expect((await auth.call('POST', '/signup', { body: { email, password: 'Some-pass-1' } })).json.msg).toBe(
+        'Error sending confirmation email',
+      )
+  } finally {
+    await sql.query('drop trigger pin on auth.users; drop function public.pin; drop table public.pinned')
+  }
+  await using quiet = await start()
+  expect((await quiet.call('POST', '/signup', { body: { email, password: 'Some-pass-1' } })).status).toBe(200)
+})
+
 test('mails in the background do not hold the request up, nor lose it', async () => {
   await using fake = await silentSmtp()
   await using auth = await start({ ...smtp(fake.port), GOTRUE_MAILER_EMAIL_BACKGROUND_SENDING: 'true' })
@@ -65,6 +114,18 @@ test('a service without its database does not start, and says why', async () => 
 test('a hook with a wrong URI stops the start', async () => {
   const hook = { GOTRUE_HOOK_SEND_EMAIL_ENABLED: 'true', GOTRUE_HOOK_SEND_EMAIL_URI: 'http://evil.example/' }
   await expect(start(hook)).rejects.toThrow('GOTRUE_HOOK_SEND_EMAIL_URI')
+})
+
+test('the tables may live in another schema', async () => {
+  await server.database('elsewhere')
+  const admin = await server.connect('supabase_admin', 'elsewhere')
+  await createSchemas(admin)
+  await admin.query('create schema "Log in" authorization supabase_auth_admin')
+  await using auth = await startAuth(server, 'elsewhere', { GOTRUE_DB_NAMESPACE: 'Log in' })
+  const user = await signedIn(auth)
+  expect((await auth.call('GET', '/user', { token: user.access_token })).status).toBe(200)
+  expect(await rowsOf(admin, 'select email from "Log in".users')).toEqual([{ email: user.email }])
+  expect(await rowsOf(admin, "select to_regclass('auth.users') as found")).toEqual([{ found: null }])
 })
 
 test('two instances on a fresh database both start', async () => {

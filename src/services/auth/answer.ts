@@ -41,7 +41,7 @@ async function handle(route: Route, call: Call, state: AuthState): Promise<Answe
 }
 
 async function pass(route: Route, call: Call, state: AuthState): Promise<void> {
-  if (route.limit) state.limits.request(route.limit, call)
+  if (route.limit) await state.limits.request(route.limit, call)
   const wanted = typeof route.captcha === 'function' ? route.captcha(call) : route.captcha
   if (wanted && state.env.GOTRUE_SECURITY_CAPTCHA_ENABLED && !(await isAdmin(state, call))) await checkCaptcha(state.env, call)
 }

@@ -163,6 +163,9 @@ export const authEnv = z
     GOTRUE_API_MAX_REQUEST_DURATION: duration.default(10_000),
     GOTRUE_DB_DATABASE_URL: secret.optional(),
     DATABASE_URL: secret.optional(),
+    /** The schema of the tables, `auth` unless one of them says otherwise. */
+    GOTRUE_DB_NAMESPACE: text.optional(),
+    DB_NAMESPACE: text.optional(),
     GOTRUE_DB_MAX_POOL_SIZE: count.default(0),
     GOTRUE_DB_CLEANUP_ENABLED: bool.default(false),
 
@@ -288,6 +291,13 @@ export const authEnv = z
     GOTRUE_EXPERIMENTAL_CURSOR_PAGINATION_ENABLED: bool.default(false),
     /** Not upstream's: how many password hashes may wait before further ones are refused. */
     PLINTH_AUTH_HASH_QUEUE: integer.default(1_000),
+    /**
+     * Not upstream's: without GOTRUE_RATE_LIMIT_HEADER, the header that names a client to the limits. Only public addresses are counted, so
+     * that neither a proxy nor a developer's machine is taken for one client. Whoever sends requests past the gateway must not be able to set it.
+     */
+    PLINTH_AUTH_ADDRESS_HEADER: text.default(''),
+    /** Not upstream's: a Redis in which all instances count together. */
+    PLINTH_REDIS_URL: secret.optional(),
   })
   .refine(({ GOTRUE_DB_DATABASE_URL, DATABASE_URL }) => GOTRUE_DB_DATABASE_URL || DATABASE_URL, {
     path: ['GOTRUE_DB_DATABASE_URL'],

@@ -1,5 +1,4 @@
 // What one running instance of the service holds. Passed down, never kept in a module: two instances in one process do not meet.
-import type pg from 'pg'
 import type { Logger } from '../../log/log.ts'
 import type { Cleanup } from './cleanup.ts'
 import type { AuthEnv } from './env.ts'
@@ -9,13 +8,14 @@ import type { Mailer } from './mail/mailer.ts'
 import type { ValueCipher } from './passwords/encryption.ts'
 import type { PasswordHasher } from './passwords/hash.ts'
 import type { RedirectRules } from './request/redirect-target.ts'
+import type { Database } from './tables/database.ts'
 import type { TokenKeys } from './tokens/keys.ts'
 import type { Turns } from './tokens/turns.ts'
 
 export interface AuthState {
   readonly env: AuthEnv
   readonly log: Logger
-  readonly pool: pg.Pool
+  readonly pool: Database
   readonly keys: TokenKeys
   readonly redirects: RedirectRules
   readonly limits: Limits

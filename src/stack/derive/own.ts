@@ -5,7 +5,7 @@ import type { Environment } from '../../service/definition.ts'
 const OWN: Readonly<Record<string, RegExp>> = {
   db: /^PLINTH_DB_/,
   gateway: /^(KONG_|LUA_|PLINTH_GATEWAY_|WELL_KNOWN_OAUTH_PATH$)/,
-  auth: /^(GOTRUE_|PLINTH_AUTH_)/,
+  auth: /^(GOTRUE_|PLINTH_AUTH_|PLINTH_REDIS_URL(_FILE)?$)/,
   rest: /^(PGRST_|PLINTH_REST_)/,
   mail: /^(MP_|PLINTH_MAIL_)/,
   realtime: /^(REALTIME_|JANITOR_|MAX_HEADER_LENGTH$|PLINTH_REALTIME_)/,

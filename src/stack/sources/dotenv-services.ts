@@ -168,6 +168,8 @@ function authOf({ env, settings, here, mailPorts }: SelfHosted): Environment {
   return {
     ...deriveAuth(settings, smtpOf(env, here, mailPorts.smtp)),
     GOTRUE_SITE_URL: env.SITE_URL,
+    // The gateway alone reaches auth, and writes this header itself.
+    PLINTH_AUTH_ADDRESS_HEADER: 'X-Real-IP',
     GOTRUE_URI_ALLOW_LIST: env.ADDITIONAL_REDIRECT_URLS,
     GOTRUE_DISABLE_SIGNUP: String(env.DISABLE_SIGNUP),
     GOTRUE_EXTERNAL_EMAIL_ENABLED: String(env.ENABLE_EMAIL_SIGNUP),

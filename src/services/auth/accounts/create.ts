@@ -6,7 +6,7 @@ import type { Call } from '../request/call.ts'
 import type { AuthState } from '../state.ts'
 import type { Tx } from '../tables/database.ts'
 import { findIdentity, insertIdentity } from '../tables/identities.ts'
-import { findUserById, insertUser, type NewUser, type User, updateUser } from '../tables/users.ts'
+import { deleteNewUser, findUserById, insertUser, type NewUser, type User, updateUser } from '../tables/users.ts'
 import { removeUnconfirmed } from './change.ts'
 import { showUser } from './user-json.ts'
 
@@ -84,6 +84,8 @@ export async function afterUserCreated(state: AuthState, call: Call, user: User)
 export async function storeUser(state: AuthState, tx: Tx, draft: NewUser, role = state.env.GOTRUE_JWT_DEFAULT_GROUP_NAME): Promise<User> {
   try {
     await insertUser(tx, { ...draft, encrypted_password: state.cipher.seal(draft.id, draft.encrypted_password) })
+    // A new account whose mail cannot be sent is none: its owner shall be able to ask again.
+    tx.undo((later) => deleteNewUser(later, draft.id))
     const stored = await findUserById(tx, draft.id)
     if (!stored) throw new Error('a trigger removed the new row')
     return await updateUser(tx, stored, { role: role.trim() })

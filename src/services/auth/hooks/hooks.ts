@@ -1,12 +1,11 @@
 // Hooks: the operator's own code at seven places, as a function of the database or behind a URL. This file knows which, calls them, and
 // turns an error that they answer into an error of ours.
 import { randomUUID } from 'node:crypto'
-import type pg from 'pg'
 import { type AuthEnv, HOOKS, type HookName } from '../env.ts'
 import { AuthError } from '../errors.ts'
 import type { JsonMap } from '../request/body.ts'
 import type { Call } from '../request/call.ts'
-import type { Tx } from '../tables/database.ts'
+import type { Database, Tx } from '../tables/database.ts'
 import { type HttpHook, parseHttpHook, runHttpHook } from './http.ts'
 import { type PgFunction, parsePgFunction, runPgFunction } from './pg-functions.ts'
 
@@ -23,11 +22,11 @@ const NAMES: Readonly<Record<HookName, string>> = {
 }
 
 export class Hooks {
-  readonly #pool: pg.Pool
+  readonly #pool: Database
   readonly #targets: ReadonlyMap<HookName, Target>
 
   /** Throws when an enabled hook has no usable URI: such a service does not start. */
-  constructor(env: AuthEnv, pool: pg.Pool) {
+  constructor(env: AuthEnv, pool: Database) {
     this.#pool = pool
     this.#targets = new Map(
       HOOKS.filter((name) => env[`GOTRUE_HOOK_${name}_ENABLED`]).map((name) => [
@@ -39,6 +38,12 @@ export class Hooks {
 
   enabled(name: HookName): boolean {
     return this.#targets.has(name)
+  }
+
+  /** A function of the database, which runs in the caller's transaction; what is behind a URL need not hold a connection. */
+  isFunction(name: HookName): boolean {
+    const target = this.#targets.get(name)
+    return target !== undefined && 'pg' in target
   }
 
   /** The answer of an enabled hook. In `tx` a function of the database shares its fate. */

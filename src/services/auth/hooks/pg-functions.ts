@@ -1,9 +1,8 @@
 // Hooks that are functions of the database: called as the service's own role, for two seconds at most.
-import type pg from 'pg'
 import { qualified } from '../../../pg/quote.ts'
 import { errors } from '../errors.ts'
 import type { JsonMap } from '../request/body.ts'
-import { type Tx, transaction } from '../tables/database.ts'
+import { type Database, type Tx, transaction } from '../tables/database.ts'
 
 export interface PgFunction {
   readonly uri: string
@@ -24,7 +23,7 @@ export function parsePgFunction(uri: string): PgFunction | undefined {
 }
 
 /** In the caller's transaction, or in one of its own. */
-export async function runPgFunction(fn: PgFunction, payload: string, where: Tx | pg.Pool): Promise<JsonMap> {
+export async function runPgFunction(fn: PgFunction, payload: string, where: Tx | Database): Promise<JsonMap> {
   try {
     return await ('transaction' in where ? call(fn, payload, where) : transaction(where, (tx) => call(fn, payload, tx)))
   } catch (error) {

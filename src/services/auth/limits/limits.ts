@@ -1,8 +1,9 @@
 // Which request counts against which limit: upstream's variables, each endpoint with buckets of its own.
-import type { AuthEnv, Rate } from '../env.ts'
+import type { AuthEnv } from '../env.ts'
 import { errors } from '../errors.ts'
 import { type Call, header } from '../request/call.ts'
-import { ClientBuckets, TokenBucket, Window } from './buckets.ts'
+import type { Allowance, Counters } from './counters.ts'
+import { publicClient } from './public-address.ts'
 
 const FIVE_MINUTES = 300_000
 const BURST = 30
@@ -24,15 +25,16 @@ export type LimitName =
 
 export class Limits {
   readonly #env: AuthEnv
-  readonly #clients: Readonly<Record<LimitName, ClientBuckets>>
-  readonly #mails: { take(nowMs: number): boolean }
-  readonly #messages: { take(nowMs: number): boolean }
+  readonly #counters: Counters
+  readonly #clients: Readonly<Record<LimitName, Allowance>>
 
-  constructor(env: AuthEnv) {
+  constructor(env: AuthEnv, counters: Counters) {
     this.#env = env
-    const perFive = (events: number) => new ClientBuckets(events, FIVE_MINUTES, BURST)
+    this.#counters = counters
+    const perFive = (events: number): Allowance => ({ events, overMs: FIVE_MINUTES, burst: BURST })
     const otp = () => perFive(env.GOTRUE_RATE_LIMIT_OTP)
-    const mfa = () => new ClientBuckets(env.GOTRUE_MFA_RATE_LIMIT_CHALLENGE_AND_VERIFY, 60_000, BURST)
+    const mfa = (): Allowance => ({ events: env.GOTRUE_MFA_RATE_LIMIT_CHALLENGE_AND_VERIFY, overMs: 60_000, burst: BURST })
+    const hourly = (events: number): Allowance => ({ events, overMs: 3_600_000, burst: events })
     this.#clients = {
       token: perFive(env.GOTRUE_RATE_LIMIT_TOKEN_REFRESH),
       web3: perFive(env.GOTRUE_RATE_LIMIT_WEB3),
@@ -43,36 +45,35 @@ export class Limits {
       magiclink: otp(),
       otp: otp(),
       user: otp(),
-      anonymous: new ClientBuckets(env.GOTRUE_RATE_LIMIT_ANONYMOUS_USERS, 3_600_000, env.GOTRUE_RATE_LIMIT_ANONYMOUS_USERS),
+      anonymous: hourly(env.GOTRUE_RATE_LIMIT_ANONYMOUS_USERS),
       sso: perFive(env.GOTRUE_RATE_LIMIT_SSO),
       challenge: mfa(),
       'factor-verify': mfa(),
     }
-    this.#mails = counterOf(env.GOTRUE_RATE_LIMIT_EMAIL_SENT)
-    this.#messages = counterOf(env.GOTRUE_RATE_LIMIT_SMS_SENT)
   }
 
   /** Throws `over_request_rate_limit`. A client that cannot be told from others is not limited. */
-  request(name: LimitName, call: Call): void {
+  async request(name: LimitName, call: Call): Promise<void> {
     const client = this.#clientOf(call)
-    if (client !== '' && !this.#clients[name].take(client)) throw errors.requestRate()
+    if (client !== '' && !(await this.#counters.takeOf(name, client, this.#clients[name]))) throw errors.requestRate()
   }
 
   /** Counts a mail of the whole instance; throws `over_email_send_rate_limit`. */
-  mail(): void {
-    if (!this.#env.GOTRUE_MAILER_AUTOCONFIRM && !this.#mails.take(Date.now())) throw errors.mailRate()
+  async mail(): Promise<void> {
+    if (!this.#env.GOTRUE_MAILER_AUTOCONFIRM && !(await this.#counters.take('mail', this.#env.GOTRUE_RATE_LIMIT_EMAIL_SENT)))
+      throw errors.mailRate()
   }
 
-  message(): void {
-    if (!this.#env.GOTRUE_SMS_AUTOCONFIRM && !this.#messages.take(Date.now())) throw errors.smsRate()
+  async message(): Promise<void> {
+    if (!this.#env.GOTRUE_SMS_AUTOCONFIRM && !(await this.#counters.take('message', this.#env.GOTRUE_RATE_LIMIT_SMS_SENT)))
+      throw errors.smsRate()
   }
 
   #clientOf(call: Call): string {
     if (this.#env.GOTRUE_SECURITY_SB_FORWARDED_FOR_ENABLED && header(call, 'sb-forwarded-for') !== '') return call.address
     const name = this.#env.GOTRUE_RATE_LIMIT_HEADER.toLowerCase()
-    return name === '' ? '' : header(call, name).split(',', 1)[0]!.trim()
+    if (name !== '') return header(call, name).split(',', 1)[0]!.trim()
+    const inStack = this.#env.PLINTH_AUTH_ADDRESS_HEADER.toLowerCase()
+    return inStack === '' ? '' : (publicClient(header(call, inStack).trim()) ?? '')
   }
 }
-
-const counterOf = ({ events, overMs, kind }: Rate) =>
-  kind === 'window' ? new Window(events, overMs) : new TokenBucket(1 / overMs, events, Date.now())

@@ -18,7 +18,7 @@ begin
                                     'email_change_token_new', 'email_change_token_current', 'phone_change_token'])
     ) as t (name, labels)
   loop
-    if not exists (select from pg_type where typname = wanted.name and typnamespace = current_schema()::regnamespace) then
+    if not exists (select from pg_type where typname = wanted.name and typnamespace = quote_ident(current_schema())::regnamespace) then
       execute format('create type %I as enum (%s)', wanted.name,
         (select string_agg(quote_literal(l), ', ' order by n) from unnest(wanted.labels) with ordinality as u (l, n)));
     else

@@ -1,5 +1,5 @@
-// Codes and links by mail: each kind makes a code, stores its hash in the user's row and among the one-time tokens, and has it sent. All of it
-// is one transaction: what could not be sent is not kept.
+// Codes and links by mail: each kind makes a code, stores its hash in the user's row and among the one-time tokens, and has it sent once that
+// is committed, so that a slow mail server holds no connection of the database. What could not be sent is taken back.
 import { showUser } from '../accounts/user-json.ts'
 import type { TemplateName } from '../env.ts'
 import { AuthError, errors } from '../errors.ts'
@@ -9,8 +9,8 @@ import type { Call } from '../request/call.ts'
 import { redirectTarget } from '../request/redirect-target.ts'
 import type { AuthState } from '../state.ts'
 import type { Tx } from '../tables/database.ts'
-import { putOneTimeToken } from '../tables/one-time-tokens.ts'
-import { type User, updateUser } from '../tables/users.ts'
+import { putOneTimeToken, type TokenKind, takeBackToken } from '../tables/one-time-tokens.ts'
+import { type User, type UserChange, updateUser } from '../tables/users.ts'
 import { newCode, secondsToWait, tokenHash, withFlow } from './code.ts'
 
 interface Context {
@@ -35,49 +35,55 @@ async function sendConfirmationToken(
   pkce: boolean,
   change: { invited_at?: Date },
 ): Promise<User> {
-  const { code, hash } = makeToken(context, user.email, pkce)
-  const changed = await updateUser(context.tx, user, { confirmation_token: hash, confirmation_sent_at: new Date(), ...change })
-  await putOneTimeToken(context.tx, user.id, 'confirmation_token', hash, user.email)
-  await post(context, changed, type, { code, hash })
+  const made = makeToken(context, user.email, pkce, 'confirmation_token')
+  const changed = await store(context, user, [made], { confirmation_sent_at: new Date(), ...change })
+  await post(context, changed, type, made)
   return changed
 }
 
 /** Magic links and recoveries share their column, and so their frequency. */
 export async function sendRecovery(context: Context, user: User, type: 'recovery' | 'magiclink', pkce: boolean): Promise<User> {
   checkFrequency(context, user.recovery_sent_at)
-  const { code, hash } = makeToken(context, user.email, pkce)
-  const changed = await updateUser(context.tx, user, { recovery_token: hash, recovery_sent_at: new Date() })
-  await putOneTimeToken(context.tx, user.id, 'recovery_token', hash, user.email)
-  await post(context, changed, type, { code, hash })
+  const made = makeToken(context, user.email, pkce, 'recovery_token')
+  const changed = await store(context, user, [made], { recovery_sent_at: new Date() })
+  await post(context, changed, type, made)
   return changed
 }
 
 export async function sendReauthentication(context: Context, user: User): Promise<User> {
   checkFrequency(context, user.reauthentication_sent_at)
-  const { code, hash } = makeToken(context, user.email, false)
-  const changed = await updateUser(context.tx, user, { reauthentication_token: hash, reauthentication_sent_at: new Date() })
-  await putOneTimeToken(context.tx, user.id, 'reauthentication_token', hash, user.email)
-  await post(context, changed, 'reauthentication', { code, hash })
+  const made = makeToken(context, user.email, false, 'reauthentication_token')
+  const changed = await store(context, user, [made], { reauthentication_sent_at: new Date() })
+  await post(context, changed, 'reauthentication', made)
   return changed
 }
 
 /** With secure change both addresses must agree, and each gets a code of its own. */
 export async function sendEmailChange(context: Context, user: User, email: string, pkce: boolean): Promise<User> {
-  const { state, tx } = context
   checkFrequency(context, user.email_change_sent_at)
-  const fresh = makeToken(context, email, pkce)
-  const both = state.env.GOTRUE_MAILER_SECURE_EMAIL_CHANGE_ENABLED && user.email !== ''
-  const current = both ? makeToken(context, user.email, pkce) : undefined
-  const changed = await updateUser(tx, user, {
+  const fresh = makeToken(context, email, pkce, 'email_change_token_new')
+  const both = context.state.env.GOTRUE_MAILER_SECURE_EMAIL_CHANGE_ENABLED && user.email !== ''
+  const current = both ? makeToken(context, user.email, pkce, 'email_change_token_current') : undefined
+  const changed = await store(context, user, current ? [fresh, current] : [fresh], {
     email_change: email,
     email_change_sent_at: new Date(),
     email_change_confirm_status: 0,
-    email_change_token_new: fresh.hash,
-    ...(current ? { email_change_token_current: current.hash } : {}),
   })
-  if (current) await putOneTimeToken(tx, user.id, 'email_change_token_current', current.hash, user.email)
-  await putOneTimeToken(tx, user.id, 'email_change_token_new', fresh.hash, email)
   await post(context, changed, 'email_change', fresh, current)
+  return changed
+}
+
+/** Writes tokens and columns; should the mail fail, everything becomes what it was, unless the next token is out already. */
+async function store({ tx }: Context, user: User, made: readonly MadeToken[], change: UserChange): Promise<User> {
+  const columns: UserChange = { ...change, ...Object.fromEntries(made.map(({ kind, hash }) => [kind, hash])) }
+  const changed = await updateUser(tx, user, columns)
+  for (const { kind, hash, address } of made) await putOneTimeToken(tx, user.id, kind, hash, address)
+  tx.undo(async (later) => {
+    for (const { kind, hash, address } of made)
+      if (!(await takeBackToken(later, user.id, kind, hash, { hash: user[kind], relatesTo: address }))) return
+    const before = Object.fromEntries(Object.keys(columns).map((column) => [column, user[column as keyof User]]))
+    await updateUser(later, user, before as UserChange)
+  })
   return changed
 }
 
@@ -87,13 +93,15 @@ function checkFrequency({ state }: Context, sentAt: Date | null): void {
 }
 
 interface MadeToken {
+  readonly kind: TokenKind
+  readonly address: string
   readonly code: string
   readonly hash: string
 }
 
-function makeToken({ state }: Context, address: string, pkce: boolean): MadeToken {
+function makeToken({ state }: Context, address: string, pkce: boolean, kind: TokenKind): MadeToken {
   const code = newCode(state.env.GOTRUE_MAILER_OTP_LENGTH)
-  return { code, hash: withFlow(tokenHash(address, code), pkce) }
+  return { kind, address, code, hash: withFlow(tokenHash(address, code), pkce) }
 }
 
 type MailKind = LinkType | 'reauthentication'
@@ -117,14 +125,18 @@ export function linkFor(state: AuthState, call: Call, type: LinkType, hash: stri
 async function post(context: Context, user: User, kind: MailKind, token: MadeToken, current?: MadeToken): Promise<void> {
   const { state, call } = context
   for (const address of kind === 'email_change' ? [user.email, user.email_change] : [user.email]) checkAuthorized(state, address)
-  state.limits.mail()
-  try {
-    if (state.hooks.enabled('SEND_EMAIL')) await postByHook(context, user, kind, token, current)
-    else await postBySmtp(state, call, user, kind, token, current)
-  } catch (error) {
-    if (error instanceof AuthError) throw error
-    throw errors.failure(`Error sending ${KINDS[kind].name} email`, error)
+  await state.limits.mail()
+  const send = async () => {
+    try {
+      if (state.hooks.enabled('SEND_EMAIL')) await postByHook(context, user, kind, token, current)
+      else await postBySmtp(state, call, user, kind, token, current)
+    } catch (error) {
+      if (error instanceof AuthError) throw error
+      throw errors.failure(`Error sending ${KINDS[kind].name} email`, error)
+    }
   }
+  if (state.hooks.isFunction('SEND_EMAIL')) await send()
+  else context.tx.after(send)
 }
 
 async function postByHook({ state, tx, call }: Context, user: User, kind: MailKind, token: MadeToken, current?: MadeToken): Promise<void> {

@@ -41,7 +41,7 @@ export async function sendPhoneCode(
   const test = testCode(state.env, phone)
   const code = test ?? newCode(state.env.GOTRUE_SMS_OTP_LENGTH)
   if (test === undefined) {
-    state.limits.message()
+    await state.limits.message()
     await deliver(state, tx, call, user, phone, code, purpose)
   }
   const hash = tokenHash(phone, code)

@@ -25,10 +25,10 @@ export const signup = publicRoute({
     const params = readBody(call, body)
     if (params.email === '' && params.phone === '') {
       if (!state.env.GOTRUE_EXTERNAL_ANONYMOUS_USERS_ENABLED) throw errors.anonymousDisabled()
-      state.limits.request('anonymous', call)
+      await state.limits.request('anonymous', call)
       return ok(await signInAnonymously(state, call, params.data))
     }
-    state.limits.request('signup', call)
+    await state.limits.request('signup', call)
     return ok(
       await signUp(state, call, { ...params, codeChallenge: params.code_challenge, codeChallengeMethod: params.code_challenge_method }),
     )

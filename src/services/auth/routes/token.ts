@@ -27,7 +27,7 @@ export const token = publicRoute({
   async handle(call, state): Promise<Answer> {
     const name = formValue(call, 'grant_type')
     if (!Object.hasOwn(grants, name)) throw errors.unsupportedGrant()
-    state.limits.request(name === 'web3' ? 'web3' : 'token', call)
+    await state.limits.request(name === 'web3' ? 'web3' : 'token', call)
     return ok(await grants[name]!(call, state))
   },
 })

@@ -51,3 +51,20 @@ export async function lockUserByToken(db: Db, hash: string, kinds: readonly Toke
 }
 
 export const hasToken = async (db: Db, hash: string, kind: TokenKind): Promise<boolean> => (await holderOf(db, hash, [kind])) !== undefined
+
+/** Puts the token before (`''` for none) in the place of one that reached nobody. False when that one is no longer the user's. */
+export async function takeBackToken(
+  db: Db,
+  userId: string,
+  kind: TokenKind,
+  hash: string,
+  before: { readonly hash: string; readonly relatesTo: string },
+): Promise<boolean> {
+  const { rowCount } = await db.query('delete from auth.one_time_tokens where user_id = $1 and token_type = $2 and token_hash = $3', [
+    userId,
+    kind,
+    hash,
+  ])
+  if (rowCount && before.hash !== '') await putOneTimeToken(db, userId, kind, before.hash, before.relatesTo)
+  return rowCount === 1
+}

@@ -203,6 +203,13 @@ export function mergeMap(current: JsonMap, updates: JsonMap): JsonMap {
 
 export const deleteUser = (db: Db, id: string) => db.query('delete from auth.users where id = $1', [id])
 
+/** Only one that nobody has entered yet. */
+export const deleteNewUser = (db: Db, id: string) =>
+  db.query(
+    'delete from auth.users where id = $1 and last_sign_in_at is null and email_confirmed_at is null and phone_confirmed_at is null',
+    [id],
+  )
+
 export interface UserList {
   readonly users: readonly User[]
   readonly total: number

@@ -1,0 +1,56 @@
+// A connection to Redis for what several instances share. Nothing may depend on it: while it is away, callers do without.
+import { createHash } from 'node:crypto'
+import type { Logger } from '../log/log.ts'
+
+const CONNECT_TIMEOUT_MS = 2_000
+const COMMAND_TIMEOUT_MS = 500
+const MAX_PAUSE_MS = 5_000
+/** Commands that wait for an answer; further ones fail at once. */
+const MAX_WAITING = 1_000
+
+export interface Redis {
+  /** Runs a script (prepared on the server once) on one key; rejects in a bounded time, at once while there is no connection. */
+  run(script: string, key: string, values: readonly string[]): Promise<unknown>
+  close(): Promise<void>
+}
+
+/** `redis://`, `rediss://` or `unix:///path`. Never fails: it connects, and connects again, in the background. The driver is loaded only where this is called. */
+export async function openRedis(url: string, log: Logger): Promise<Redis> {
+  const { createClient } = await import('@redis/client')
+  const client = createClient({
+    disableOfflineQueue: true,
+    commandsQueueMaxLength: MAX_WAITING,
+    commandOptions: { timeout: COMMAND_TIMEOUT_MS },
+    ...(url.startsWith('unix://') ? {} : { url }),
+    socket: {
+      ...(url.startsWith('unix://') ? { path: url.slice('unix://'.length) } : {}),
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      reconnectStrategy: (tries) => Math.min(100 * 2 ** tries, MAX_PAUSE_MS),
+    },
+  })
+  let away = false
+  client.on('error', (error: Error) => {
+    if (!away) log.warn({ err: error }, 'Redis cannot be reached; this instance counts by itself until it can')
+    away = true
+  })
+  client.on('ready', () => {
+    if (away) log.info('Redis is back')
+    away = false
+  })
+  client.connect().catch(() => undefined) // told by the error event, and tried again
+  return {
+    async run(script, key, values) {
+      if (!client.isReady) throw new Error('there is no connection to Redis')
+      const given = { keys: [key], arguments: [...values] }
+      try {
+        return await client.evalSha(createHash('sha1').update(script).digest('hex'), given)
+      } catch (error) {
+        if (!(error as Error).message.startsWith('NOSCRIPT')) throw error
+        return client.eval(script, given)
+      }
+    },
+    async close() {
+      if (client.isOpen) client.destroy()
+    },
+  }
+}
