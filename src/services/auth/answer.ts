@@ -22,6 +22,7 @@ export async function answer(route: Route, call: Call, state: AuthState): Promis
 }
 
 async function handle(route: Route, call: Call, state: AuthState): Promise<Answer> {
+  route.gate?.(state.env)
   switch (route.access) {
     case 'public':
       await pass(route, call, state)

@@ -1,4 +1,5 @@
 // What a route is: method, path, who may call it, what it counts against, and its handler. One route per file in routes/.
+import type { AuthEnv } from './env.ts'
 import type { LimitName } from './limits/limits.ts'
 import type { AdminCall, Answer, Call, UserCall } from './request/call.ts'
 import type { AuthState } from './state.ts'
@@ -7,6 +8,8 @@ interface Common {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** Parameters as `:name`. */
   readonly path: string
+  /** Throws where the route's feature is off; asked before anything else. */
+  readonly gate?: (env: AuthEnv) => void
   readonly limit?: LimitName
   /** The body must carry a captcha's proof, where captcha is on; a function decides by the call. */
   readonly captcha?: boolean | ((call: Call) => boolean)

@@ -22,6 +22,8 @@ export type LimitName =
   | 'sso'
   | 'challenge'
   | 'factor-verify'
+  | 'passkey'
+  | 'client-register'
 
 export class Limits {
   readonly #env: AuthEnv
@@ -47,6 +49,8 @@ export class Limits {
       user: otp(),
       anonymous: hourly(env.GOTRUE_RATE_LIMIT_ANONYMOUS_USERS),
       sso: perFive(env.GOTRUE_RATE_LIMIT_SSO),
+      passkey: perFive(env.GOTRUE_RATE_LIMIT_PASSKEY),
+      'client-register': perFive(env.GOTRUE_RATE_LIMIT_O_AUTH_DYNAMIC_CLIENT_REGISTER),
       challenge: mfa(),
       'factor-verify': mfa(),
     }

@@ -11,7 +11,6 @@ const off = (method: Route['method'], path: string, error: () => AuthError): Rou
     },
   })
 
-const oauth = () => errors.featureDisabled('OAuth server is disabled')
 const saml = () => errors.samlDisabled()
 const passkeys = () => errors.passkeysDisabled()
 
@@ -26,12 +25,4 @@ export const disabledRoutes: readonly Route[] = [
   off('GET', '/passkeys', passkeys),
   off('PATCH', '/passkeys/:passkey_id', passkeys),
   off('DELETE', '/passkeys/:passkey_id', passkeys),
-  off('GET', '/oauth/authorize', oauth),
-  off('POST', '/oauth/token', oauth),
-  off('GET', '/oauth/userinfo', oauth),
-  off('POST', '/oauth/clients/register', oauth),
-  off('GET', '/oauth/authorizations/:authorization_id', oauth),
-  off('POST', '/oauth/authorizations/:authorization_id/consent', oauth),
-  off('GET', '/user/oauth/grants', oauth),
-  off('DELETE', '/user/oauth/grants', oauth),
 ]

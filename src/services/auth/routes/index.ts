@@ -15,6 +15,20 @@ import { deleteIdentityRoute, linkIdentity } from './identities.ts'
 import { invite } from './invite.ts'
 import { logout } from './logout.ts'
 import { magiclink } from './magiclink.ts'
+import { decideAuthorization, getAuthorization } from './oauth/authorizations.ts'
+import { oauthAuthorize } from './oauth/authorize.ts'
+import {
+  adminCreateClient,
+  adminDeleteClient,
+  adminGetClient,
+  adminListClients,
+  adminRegenerateSecret,
+  adminUpdateClient,
+} from './oauth/clients.ts'
+import { listOwnGrants, revokeOwnGrant } from './oauth/grants.ts'
+import { registerClient } from './oauth/register.ts'
+import { oauthToken } from './oauth/token.ts'
+import { oauthUserinfo } from './oauth/userinfo.ts'
 import { otp } from './otp.ts'
 import { reauthenticate } from './reauthenticate.ts'
 import { recover } from './recover.ts'
@@ -61,6 +75,20 @@ export const routes: readonly Route[] = [
   adminGenerateLink,
   invite,
   adminAudit,
+  adminListClients,
+  adminCreateClient,
+  adminGetClient,
+  adminUpdateClient,
+  adminDeleteClient,
+  adminRegenerateSecret,
+  registerClient,
+  oauthAuthorize,
+  getAuthorization,
+  decideAuthorization,
+  oauthToken,
+  oauthUserinfo,
+  listOwnGrants,
+  revokeOwnGrant,
   authorize,
   callbackGet,
   callbackPost,

@@ -1,5 +1,6 @@
 // What others need to verify our tokens.
-import { errors } from '../errors.ts'
+import { requireOAuthServer } from '../oauth-server/gate.ts'
+import { SCOPES } from '../oauth-server/scopes.ts'
 import { ok } from '../request/call.ts'
 import { publicRoute } from '../route.ts'
 import type { AuthState } from '../state.ts'
@@ -22,10 +23,8 @@ export const openidConfiguration = publicRoute({
 export const oauthAuthorizationServer = publicRoute({
   method: 'GET',
   path: '/.well-known/oauth-authorization-server',
-  handle: async (_call, state) => {
-    if (!state.env.GOTRUE_OAUTH_SERVER_ENABLED) throw errors.featureDisabled('OAuth server is disabled')
-    return ok(discovery(state), CACHED)
-  },
+  gate: requireOAuthServer,
+  handle: async (_call, state) => ok(discovery(state), CACHED),
 })
 
 function discovery({ env }: AuthState) {
@@ -39,7 +38,7 @@ function discovery({ env }: AuthState) {
     jwks_uri: `${base}/.well-known/jwks.json`,
     userinfo_endpoint: `${base}/oauth/userinfo`,
     ...(registers ? { registration_endpoint: `${base}/oauth/clients/register` } : {}),
-    scopes_supported: ['openid', 'profile', 'email', 'phone', 'offline_access'],
+    scopes_supported: SCOPES,
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
     grant_types_supported: ['authorization_code', 'refresh_token'],

@@ -57,13 +57,26 @@ export interface NewSession {
   readonly tag?: string | undefined
   readonly hmacKey?: string
   readonly counter?: number
+  /** Of an OAuth client, and what it was granted, with blanks between. */
+  readonly oauthClientId?: string | undefined
+  readonly scopes?: string | undefined
 }
 
 export async function insertSession(db: Db, session: NewSession): Promise<void> {
   await db.query(
-    `insert into auth.sessions (id, user_id, aal, created_at, updated_at, user_agent, ip, tag, refresh_token_hmac_key, refresh_token_counter)
-     values ($1, $2, 'aal1', now(), now(), nullif($3, ''), nullif($4, '')::inet, $5, $6, $7)`,
-    [session.id, session.userId, session.userAgent, session.address, session.tag ?? null, session.hmacKey ?? null, session.counter ?? null],
+    `insert into auth.sessions (id, user_id, aal, created_at, updated_at, user_agent, ip, tag, refresh_token_hmac_key, refresh_token_counter, oauth_client_id, scopes)
+     values ($1, $2, 'aal1', now(), now(), nullif($3, ''), nullif($4, '')::inet, $5, $6, $7, $8, $9)`,
+    [
+      session.id,
+      session.userId,
+      session.userAgent,
+      session.address,
+      session.tag ?? null,
+      session.hmacKey ?? null,
+      session.counter ?? null,
+      session.oauthClientId ?? null,
+      session.scopes ?? null,
+    ],
   )
 }
 
@@ -95,6 +108,9 @@ export const setAal = (db: Db, id: string, aal: Aal, factorId: string | null) =>
 
 export const deleteSession = (db: Db, id: string) => db.query('delete from auth.sessions where id = $1', [id])
 export const deleteSessionsOf = (db: Db, userId: string) => db.query('delete from auth.sessions where user_id = $1', [userId])
+/** What a client holds of a user ends with the consent. */
+export const deleteClientSessions = (db: Db, userId: string, oauthClientId: string) =>
+  db.query('delete from auth.sessions where user_id = $1 and oauth_client_id = $2', [userId, oauthClientId])
 export const deleteOtherSessions = (db: Db, userId: string, keep: string) =>
   db.query('delete from auth.sessions where user_id = $1 and id <> $2', [userId, keep])
 

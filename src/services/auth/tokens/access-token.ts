@@ -32,6 +32,8 @@ export interface AccessTokenClaims {
   readonly amr: readonly AmrEntry[]
   readonly session_id: string
   readonly is_anonymous: boolean
+  readonly client_id?: string
+  readonly scope?: string
 }
 
 /** What a hook must give back, whatever it adds. */
@@ -90,6 +92,8 @@ function claimsOf(state: AuthState, user: User, session: Session, iat: number, e
     amr,
     session_id: session.id,
     is_anonymous: user.is_anonymous,
+    ...(session.oauth_client_id ? { client_id: session.oauth_client_id } : {}),
+    ...(session.scopes ? { scope: session.scopes } : {}),
   }
 }
 

@@ -11,10 +11,23 @@ import { makeAccessToken } from './access-token.ts'
 import { type TokenAnswer, tokenAnswer } from './answer.ts'
 import { encodeRefreshToken } from './refresh-token-v2.ts'
 
+export interface IssueOptions {
+  /** For an OAuth client: only it can refresh the session. */
+  readonly oauthClientId?: string
+  readonly scopes?: string
+}
+
 /** `method` goes into the session's amr: `password`, `otp`, `anonymous`, `magiclink`, ... */
-export async function issueSession(state: AuthState, tx: Tx, call: Call, user: User, method: string): Promise<TokenAnswer> {
+export async function issueSession(
+  state: AuthState,
+  tx: Tx,
+  call: Call,
+  user: User,
+  method: string,
+  options: IssueOptions = {},
+): Promise<TokenAnswer> {
   const sessionId = randomUUID()
-  const session = { id: sessionId, userId: user.id, userAgent: header(call, 'user-agent'), address: call.address }
+  const session = { id: sessionId, userId: user.id, userAgent: header(call, 'user-agent'), address: call.address, ...options }
   call.answerHeaders.set('sb-auth-user-id', user.id)
   let refreshToken: string
   let signedIn: User

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { audit } from '../accounts/audit.ts'
-import { errors } from '../errors.ts'
+import { errors, OAuthError } from '../errors.ts'
 import { type Call, header } from '../request/call.ts'
 import { lastRefresh, sessionLimits, tagOf, validityOf } from '../sessions/validity.ts'
 import type { AuthState } from '../state.ts'
@@ -44,27 +44,28 @@ interface Found {
   readonly token: { readonly v1: RefreshToken } | { readonly v2: RefreshTokenV2; readonly key: Buffer }
 }
 
-export async function refreshSession(state: AuthState, call: Call, text: string): Promise<TokenAnswer> {
+/** `oauthClientId`: of the client that has proved itself. Its sessions are refreshed by it alone, and it refreshes no others. */
+export async function refreshSession(state: AuthState, call: Call, text: string, oauthClientId?: string): Promise<TokenAnswer> {
   const v2 = /^[a-z0-9]{12}$/.test(text) ? undefined : decodeRefreshToken(text)
   if (!v2 && !/^[a-z0-9]{12}$/.test(text)) throw errors.refreshMalformed()
   const startedAt = Date.now()
-  return state.refreshing.take(v2 ? v2.sessionId : text, () => swapInTime(state, call, text, v2, startedAt))
+  return state.refreshing.take(v2 ? v2.sessionId : text, () => swapInTime(state, call, { text, v2, oauthClientId }, startedAt))
+}
+
+interface Presented {
+  readonly text: string
+  readonly v2: RefreshTokenV2 | undefined
+  readonly oauthClientId: string | undefined
 }
 
 /** Another instance may hold the rows: tries again until the time is up. */
-async function swapInTime(
-  state: AuthState,
-  call: Call,
-  text: string,
-  v2: RefreshTokenV2 | undefined,
-  startedAt: number,
-): Promise<TokenAnswer> {
+async function swapInTime(state: AuthState, call: Call, presented: Presented, startedAt: number): Promise<TokenAnswer> {
   do {
-    const found = await find(state, state.pool, text, v2)
+    const found = await find(state, state.pool, presented.text, presented.v2)
     if (!found) throw errors.refreshNotFound()
     await check(state, call, found, startedAt)
     try {
-      return await transaction(state.pool, (tx) => swap(state, tx, call, text, v2, startedAt))
+      return await transaction(state.pool, (tx) => swap(state, tx, call, presented, startedAt))
     } catch (error) {
       if (!(error instanceof Locked)) throw error
       await sleep(10 + Math.random() * 20)
@@ -126,17 +127,9 @@ async function check(state: AuthState, call: Call, { user, session, token }: Fou
   }
 }
 
-async function swap(
-  state: AuthState,
-  tx: Tx,
-  call: Call,
-  text: string,
-  v2: RefreshTokenV2 | undefined,
-  nowMs: number,
-): Promise<TokenAnswer> {
-  const { user, session, token } = await lock(state, tx, text, v2)
-  // Sessions of OAuth clients are refreshed where the client can prove itself.
-  if (session.oauth_client_id) throw errors.refreshNotFound()
+async function swap(state: AuthState, tx: Tx, call: Call, presented: Presented, nowMs: number): Promise<TokenAnswer> {
+  const { user, session, token } = await lock(state, tx, presented.text, presented.v2)
+  checkClient(session, presented.oauthClientId)
   if (state.env.GOTRUE_SESSIONS_SINGLE_PER_USER)
     await checkNewest(state, tx, user, session, 'v1' in token ? token.v1.updated_at : undefined, nowMs)
   const next =
@@ -144,6 +137,13 @@ async function swap(
   const access = await makeAccessToken(state, tx, call, user, session.id, 'token_refresh')
   await noteRefresh(tx, session.id, header(call, 'user-agent'), call.address)
   return tokenAnswer(access, next, user)
+}
+
+function checkClient({ oauth_client_id: of }: Session, by: string | undefined): void {
+  const refuse = (why: string) => new OAuthError('invalid_client', why)
+  if (of && !by) throw refuse('Client authentication required for OAuth session')
+  if (of && by !== of) throw refuse("Client does not match the session's OAuth client")
+  if (!of && by) throw refuse('Client authentication not allowed for non-OAuth session')
 }
 
 /** With one session per user, only the one that was refreshed last goes on. */
