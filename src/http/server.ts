@@ -1,9 +1,9 @@
 // Gives an endpoint a socket: limits on headers and time, and a stop that lets running requests end within a bound.
 import { createServer, type Server } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Endpoint } from '../service/definition.ts'
+import { createTlsServer } from './tls-server.ts'
 
 export interface ListeningServer {
   readonly host: string
@@ -45,9 +45,8 @@ export async function serveEndpoint(
     keepAliveTimeout: KEEP_ALIVE_MS,
     noDelay: true,
   }
-  const server: Server = endpoint.tls
-    ? createTlsServer({ ...options, cert: endpoint.tls.cert, key: endpoint.tls.key, minVersion: 'TLSv1.2' }, handle)
-    : createServer(options, handle)
+  const secure = endpoint.tls ? createTlsServer(endpoint.tls, options, handle) : undefined
+  const server: Server = secure?.server ?? createServer(options, handle)
   server.on('clientError', refuseMalformed)
   const upgraded = new Set<Duplex>()
   server.on('upgrade', (req, socket, head) => {
@@ -80,6 +79,7 @@ export async function serveEndpoint(
       new Promise((resolve) => {
         const force = setTimeout(() => {
           server.closeAllConnections()
+          secure?.http2?.destroy()
           for (const socket of upgraded) socket.destroy()
         }, graceMs)
         server.close(() => {
@@ -87,6 +87,7 @@ export async function serveEndpoint(
           resolve()
         })
         server.closeIdleConnections()
+        secure?.http2?.close()
         for (const socket of upgraded) socket.end()
       }),
   }

@@ -1,4 +1,5 @@
 // What a service is: its name, its typed environment, what it waits for, and how it starts. Every folder under src/services exports one.
+import type { SecureContext, SecureVersion } from 'node:tls'
 import type { z } from 'zod'
 import type { Dispatcher } from '../http/dispatch.ts'
 import type { Handler, UpgradeHandler } from '../http/handler.ts'
@@ -12,13 +13,25 @@ export interface Endpoint {
   readonly port: number
   readonly handle: Handler
   readonly upgrade?: UpgradeHandler
-  /** PEM texts (or a callback for SNI) where the endpoint speaks TLS when it is given a socket. */
+  /** Where the endpoint speaks TLS when it is given a socket. */
   readonly tls?: TlsMaterial
 }
 
 export interface TlsMaterial {
+  /** The certificate (with its chain) and key of whoever asks for no name, or for one that `contextFor` does not know. PEM. */
   readonly cert: string
   readonly key: string
+  /** Lowest version; TLSv1.2 when unset. */
+  readonly minVersion?: SecureVersion
+  readonly maxVersion?: SecureVersion
+  /** OpenSSL's list of cipher names; Node's own when unset. */
+  readonly ciphers?: string
+  /** Offers HTTP/2 beside HTTP/1.1. */
+  readonly http2?: boolean
+  /** The certificate for the name that a client asks for (SNI); asked at every handshake, so it may change while the endpoint serves. */
+  contextFor?(name: string): SecureContext | undefined
+  /** Domain validation by an authority (TLS-ALPN-01, RFC 8737): the context for such a connection, while one is awaited. */
+  validation?: { awaited(): boolean; contextFor(name: string): SecureContext | undefined }
 }
 
 /** What a service sees of the rest of the stack. */

@@ -11,7 +11,7 @@ export const gatewayEnv = z
     /** Which of the two files that come with Plinth is used when neither of the two above is set. */
     PLINTH_GATEWAY_FORM: z.enum(['self-hosted', 'local'], { error: () => 'self-hosted or local' }).default('self-hosted'),
     KONG_PLUGINS: list.default(['bundled']),
-    KONG_PROXY_LISTEN: text.default('0.0.0.0:8000, 0.0.0.0:8443 ssl'),
+    KONG_PROXY_LISTEN: text.default('0.0.0.0:8000, 0.0.0.0:8443 http2 ssl'),
     KONG_STATUS_LISTEN: text.default('off'),
     KONG_PORT_MAPS: list.default([]),
     KONG_TRUSTED_IPS: list.default([]),

@@ -33,10 +33,14 @@ export const gateway = defineService({
       errorDefaultType: env.KONG_ERROR_DEFAULT_TYPE,
       maxBodyBytes: env.KONG_CLIENT_MAX_BODY_SIZE || env.KONG_NGINX_HTTP_CLIENT_MAX_BODY_SIZE,
     }
-    const tlsWanted = parseListen('KONG_PROXY_LISTEN', env.KONG_PROXY_LISTEN).some(({ tls }) => tls)
-    const tls = tlsWanted
-      ? await tlsMaterial({ certFile: env.KONG_SSL_CERT, keyFile: env.KONG_SSL_CERT_KEY, prefix: env.KONG_PREFIX })
-      : undefined
+    const secure = parseListen('KONG_PROXY_LISTEN', env.KONG_PROXY_LISTEN).filter(({ tls }) => tls)
+    const tls =
+      secure.length > 0
+        ? {
+            ...(await tlsMaterial({ certFile: env.KONG_SSL_CERT, keyFile: env.KONG_SSL_CERT_KEY, prefix: env.KONG_PREFIX })),
+            http2: secure.some(({ http2 }) => http2),
+          }
+        : undefined
     let { plan, hash, unset } = await readPlan(env)
     const pools = new Pools(env.KONG_NGINX_PROXY_PROXY_BUFFER_SIZE)
     const door = new Gateway(plan, { settings, dispatcher: ctx.dispatcher, overrides: overridesOf(env), pools, log: ctx.log })

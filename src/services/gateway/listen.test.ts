@@ -8,20 +8,20 @@ test.each([
   [
     '0.0.0.0:8000 reuseport backlog=16384, 0.0.0.0:8443 http2 ssl',
     [
-      ['0.0.0.0', 8000, false],
-      ['0.0.0.0', 8443, true],
+      ['0.0.0.0', 8000, false, false],
+      ['0.0.0.0', 8443, true, true],
     ],
   ],
   [
     '127.0.0.1:1, [::]:2 ssl',
     [
-      ['127.0.0.1', 1, false],
-      ['::', 2, true],
+      ['127.0.0.1', 1, false, false],
+      ['::', 2, true, false],
     ],
   ],
   ['off', []],
 ])('%s', (value, listeners) => {
-  expect(parseListen('KONG_PROXY_LISTEN', value).map(({ host, port, tls }) => [host, port, tls])).toEqual(listeners)
+  expect(parseListen('KONG_PROXY_LISTEN', value).map(({ host, port, tls, http2 }) => [host, port, tls, http2])).toEqual(listeners)
 })
 
 test.each(['8000', 'a:b', '127.0.0.1:99999', '127.0.0.1:1 proxy_protocol'])('%s is refused by the name of its variable', (value) => {

@@ -1,5 +1,8 @@
 // The service around the engine: reload, limits, TLS, status, what a start refuses.
+import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { connect } from 'node:http2'
 import { get } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -113,6 +116,48 @@ test('over TLS the service is told so, and routes for TLS alone are served', asy
     await running.stop()
   }
 })
+
+test.each(['in this process', 'over the network'])(
+  'over HTTP/2 a body streams through to a service %s, and its answer back',
+  async (where) => {
+    const listener = (req: IncomingMessage, res: ServerResponse) => {
+      res.writeHead(200, {
+        'content-type': 'text/plain',
+        'x-version': req.httpVersion,
+        'x-host': req.headers.host,
+        'set-cookie': ['a=1', 'b=2'],
+      })
+      req.pipe(res)
+    }
+    await using upstream = await startServer(listener)
+    const config = JSON.stringify({ _format_version: '2.1', ...toUp('/') })
+    const env = readEnv(gatewayEnv, {
+      KONG_PROXY_LISTEN: '127.0.0.1:0, 127.0.0.1:0 http2 ssl',
+      KONG_DECLARATIVE_CONFIG_STRING: config,
+      ...(where === 'over the network' && { UP_URL: upstream.url }),
+    })
+    const dispatcher = new Dispatcher()
+    if (where === 'in this process') service(dispatcher, 'up', 80, listener)
+    const running = await gateway.start(env, { log: silentLog, dispatcher, signal: new AbortController().signal })
+    const tls = running.endpoints.find(({ port }) => port === 8443)!
+    const server = await serveEndpoint(tls, '127.0.0.1', 0)
+    const session = connect(`https://127.0.0.1:${server.port}`, { ca: tls.tls!.cert })
+    try {
+      const stream = session.request({ ':method': 'POST', ':path': '/echo' })
+      const body = Buffer.alloc(1_000_000, 'x')
+      stream.end(body)
+      const [headers] = await once(stream, 'response')
+      expect(headers).toMatchObject({ ':status': 200, 'x-host': 'up', 'set-cookie': ['a=1', 'b=2'], via: 'kong/2.8.1' })
+      const chunks: Buffer[] = []
+      for await (const chunk of stream) chunks.push(chunk as Buffer)
+      expect(Buffer.concat(chunks).equals(body)).toBe(true)
+    } finally {
+      session.destroy()
+      await server.close(0)
+      await running.stop()
+    }
+  },
+)
 
 test.each([
   [426, undefined, 'Please use HTTPS protocol'],

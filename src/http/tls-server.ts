@@ -1,0 +1,103 @@
+// The server of an endpoint that speaks TLS: the certificate by name, HTTP/2 for clients that offer it, and an authority's validation
+// of a domain on the same port.
+import { createServer, type Server, type ServerOptions } from 'node:https'
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import type { TlsMaterial } from '../service/definition.ts'
+import type { Handler } from './handler.ts'
+import { type Http2Connections, http2Connections } from './http2.ts'
+
+export interface TlsServer {
+  readonly server: Server
+  readonly http2: Http2Connections | undefined
+}
+
+interface Limits {
+  readonly maxHeaderSize: number
+  readonly keepAliveTimeout: number
+}
+
+export function createTlsServer(material: TlsMaterial, options: ServerOptions & Limits, handle: Handler): TlsServer {
+  const { cert, key, minVersion = 'TLSv1.2', maxVersion, ciphers, contextFor } = material
+  const server = createServer(
+    {
+      ...options,
+      cert,
+      key,
+      minVersion,
+      ...(maxVersion && { maxVersion }),
+      ...(ciphers && { ciphers, honorCipherOrder: true }),
+      ALPNProtocols: material.http2 ? ['h2', 'http/1.1'] : ['http/1.1'],
+      ...(contextFor && { SNICallback: (name, done) => done(null, contextFor.call(material, name)) }),
+    },
+    handle,
+  )
+  const http2 = material.http2
+    ? http2Connections(handle, { maxHeaderBytes: options.maxHeaderSize, idleMs: options.keepAliveTimeout })
+    : undefined
+  if (http2)
+    divert(server, 'secureConnection', (socket: TLSSocket, next) => {
+      if (socket.alpnProtocol === 'h2') http2.accept(socket)
+      else next()
+    })
+  const { validation } = material
+  if (validation)
+    divert(server, 'connection', (socket: Socket, next) => {
+      if (!validation.awaited()) {
+        next()
+        return
+      }
+      peek(socket, (hello) => {
+        if (!hello.includes(VALIDATION)) next()
+        else answerValidation(socket, validation)
+      })
+    })
+  return { server, http2 }
+}
+
+/** Puts a fork in front of the server's own listener of an event. */
+function divert<From extends Socket>(server: Server, event: string, fork: (socket: From, next: () => void) => void): void {
+  const own = server.listeners(event)
+  server.removeAllListeners(event)
+  server.on(event, (socket: From) =>
+    fork(socket, () => {
+      for (const listener of own) listener.call(server, socket)
+    }),
+  )
+}
+
+const PROTOCOL = 'acme-tls/1'
+/** The protocol as a ClientHello names it: its length, then its letters. */
+const VALIDATION = Buffer.from(`${String.fromCharCode(PROTOCOL.length)}${PROTOCOL}`, 'latin1')
+const HELLO_MS = 10_000
+
+/** Shows the first bytes of a connection and puts them back. */
+function peek(socket: Socket, shown: (bytes: Buffer) => void): void {
+  const late = setTimeout(() => socket.destroy(), HELLO_MS)
+  const broken = () => socket.destroy()
+  socket.once('close', () => clearTimeout(late))
+  socket.on('error', broken)
+  socket.once('readable', () => {
+    clearTimeout(late)
+    const bytes = socket.read() as Buffer | null
+    if (bytes === null) {
+      socket.destroy()
+      return
+    }
+    socket.off('error', broken)
+    socket.unshift(bytes)
+    shown(bytes)
+  })
+}
+
+/** The handshake alone is the answer. */
+function answerValidation(socket: Socket, validation: NonNullable<TlsMaterial['validation']>): void {
+  const secure = new TLSSocket(socket, {
+    isServer: true,
+    ALPNProtocols: [PROTOCOL],
+    SNICallback: (name, done) => done(null, validation.contextFor(name)),
+  })
+  secure.on('error', () => secure.destroy())
+  secure.once('secure', () => secure.end())
+  secure.setTimeout(HELLO_MS, () => secure.destroy())
+}
