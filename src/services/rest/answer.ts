@@ -113,7 +113,7 @@ async function answerTo(
       ? parsePayload(await readBody(req), {
           contentType: request.contentType,
           call: request.action === 'call',
-          columnsGiven: request.query.columns !== undefined,
+          columnsGiven: request.query.columns !== undefined && request.action !== 'put',
         })
       : undefined
     const parsed = timings === undefined ? 0 : performance.now()

@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { conditions, type LogicTree, operation } from './filter.ts'
+import { type LogicTree, logicTree, operation } from './filter.ts'
+import { logicRule, operationRule } from './grammar.ts'
+import { explain } from './recogniser.ts'
 import { Scanner, Unparsable } from './scanner.ts'
 
 const read = (text: string) => operation(new Scanner(text))
@@ -29,15 +31,20 @@ test.each([
 })
 
 test.each([
-  ['foo.1', 'unexpected "f" expecting "not" or operator (eq, gt, ...)'],
-  ['not.foo.1', 'unexpected "f" expecting operator (eq, gt, ...)'],
-  ['eq', 'unexpected "e" expecting "not" or operator (eq, gt, ...)'],
-  ['', 'unexpected end of input expecting "not" or operator (eq, gt, ...)'],
-  ['is.maybe', 'unexpected "m" expecting isVal: (null, not_null, true, false, unknown)'],
-  ['fts().a', 'unexpected "f" expecting "not" or operator (eq, gt, ...)'],
-  ['neq(any).a', 'unexpected "n" expecting "not" or operator (eq, gt, ...)'],
-])('%s is refused', (text, details) => {
-  expect(() => read(text)).toThrow(expect.objectContaining({ details }))
+  ['foo.1', 1, 'unexpected "f" expecting "not" or operator (eq, gt, ...)'],
+  ['not.foo.1', 5, 'unexpected "f" expecting operator (eq, gt, ...)'],
+  ['eq', 3, 'unexpected end of input expecting operator (eq, gt, ...)'],
+  ['', 1, 'unexpected end of input expecting "not" or operator (eq, gt, ...)'],
+  ['is.maybe', 4, 'unexpected "m" expecting isVal: (null, not_null, true, false, unknown)'],
+  ['fts().a', 5, 'unexpected ")" expecting operator (eq, gt, ...)'],
+  ['eq().a', 4, 'unexpected ")" expecting operator (eq, gt, ...)'],
+  ['neq(any).a', 4, 'unexpected "(" expecting operator (eq, gt, ...)'],
+  ['in.1', 4, 'unexpected "1" expecting "("'],
+  ['in.(1', 6, 'unexpected end of input expecting "," or ")"'],
+  ['sl', 3, 'unexpected end of input expecting operator (eq, gt, ...)'],
+])('%s is refused at column %s: %s', (text, column, details) => {
+  expect(() => read(text)).toThrow(Unparsable)
+  expect(explain(operationRule, text)).toEqual({ line: 1, column, details })
 })
 
 function print(tree: LogicTree): string {
@@ -47,46 +54,79 @@ function print(tree: LogicTree): string {
   return `${field.name}.${negated ? 'not.' : ''}${what.operator}.${what.value}`
 }
 
-test.each(['(a.eq.1)', '(a.eq.1,b.gt.2)', '(a.eq.1,and(b.gt.2,not.or(c.lt.3,d.eq.4)))', '(a.not.eq.1)'])('%s reads back', (text) => {
-  const [, inner] = /^\((.*)\)$/s.exec(text)!
-  expect(conditions(new Scanner(text)).map(print).join(',')).toBe(inner)
-})
+test.each(['and(a.eq.1)', 'or(a.eq.1,b.gt.2)', 'or(a.eq.1,and(b.gt.2,not.or(c.lt.3,d.eq.4)))', 'not.and(a.not.eq.1)', 'a.eq.1'])(
+  '%s reads back',
+  (text) => {
+    expect(print(logicTree(new Scanner(text)))).toBe(text)
+  },
+)
 
 test.each([
-  ['(not.a.eq.1)', true],
-  ['(not.a.not.eq.1)', false],
-  ['(a.not.eq.1)', true],
-])('%s negates: %s', (text, negated) => {
-  expect(conditions(new Scanner(text))).toMatchObject([{ filter: { negated, field: { name: 'a' } } }])
-})
-
-test.each([
-  ['(a.in.(1,2),b.eq."x,y")', [{ values: ['1', '2'] }, { value: 'x,y' }]],
-  ['(a.cs.{1,2},b.eq.x y)', [{ value: '{1,2}' }, { value: 'x y' }]],
-  ['( a.eq.1 , b.eq.2 )', [{ value: '1 ' }, { value: '2 ' }]],
+  ['or(a.in.(1,2),b.eq."x,y")', [{ values: ['1', '2'] }, { value: 'x,y' }]],
+  ['or(a.cs.{1,2},b.eq.x y)', [{ value: '{1,2}' }, { value: 'x y' }]],
+  ['or( a.eq.1 , b.eq.2 )', [{ value: '1 ' }, { value: '2 ' }]],
 ])('%s keeps values that are quoted or in braces whole', (text, operations) => {
-  expect(conditions(new Scanner(text))).toMatchObject(operations.map((what) => ({ filter: { operation: what } })))
+  expect(logicTree(new Scanner(text))).toMatchObject({ children: operations.map((what) => ({ filter: { operation: what } })) })
 })
 
-test.each(['', '(', '()', '(a)', '(a.eq.1', '(a.eq.1,)', 'a.eq.1'])('%s is no condition list', (text) => {
-  expect(() => conditions(new Scanner(text))).toThrow(Unparsable)
+test.each([
+  ['or', 3, 'unexpected end of input expecting "("'],
+  ['or()', 4, 'unexpected ")" expecting field name (* or [a..z0..9_$]), negation operator (not) or logic operator (and, or)'],
+  ['or(id.in.1,2)', 10, 'unexpected "1" expecting "("'],
+  ['or)(', 3, 'unexpected ")" expecting "("'],
+  ['and(ord(a.eq.1),b.eq.2)', 7, 'unexpected "d" expecting "("'],
+  ['or(a.eq.1,not.xor(b.eq.2))', 15, 'unexpected "x" expecting logic operator (and, or)'],
+  ['or(not.a.eq.1)', 8, 'unexpected "." expecting logic operator (and, or)'],
+  ['or(a.eq.1', 10, undefined],
+  ['or(a.eq.1,)', 11, undefined],
+])('%s is refused at column %s', (text, column, details) => {
+  expect(() => logicTree(new Scanner(text))).toThrow(Unparsable)
+  expect(explain(logicRule, text)).toMatchObject({ column, ...(details !== undefined && { details }) })
 })
 
 test('conditions nested without end are refused, not fatal', () => {
-  expect(() => conditions(new Scanner('(and'.repeat(100_000)))).toThrow(Unparsable)
+  expect(() => logicTree(new Scanner('and('.repeat(100_000)))).toThrow(Unparsable)
 })
 
-test('any text is read or refused', () => {
+test('any text is read, or refused for the reason that the grammar finds', () => {
+  const word = fc.constantFrom(
+    'a',
+    'not.',
+    'and',
+    'or',
+    '.eq.',
+    '.in.',
+    '.is.',
+    'null',
+    '(',
+    ')',
+    ',',
+    '"',
+    '{',
+    '}',
+    ' ',
+    '\\',
+    'fts',
+    '(any)',
+    '1',
+  )
   fc.assert(
-    fc.property(fc.oneof(fc.string(), fc.stringMatching(/^[a-d.(),"{}not\\]{0,40}$/)), (text) => {
-      for (const rule of [() => read(text), () => conditions(new Scanner(text))]) {
-        try {
-          rule()
-        } catch (error) {
-          expect(error).toBeInstanceOf(Unparsable)
+    fc.property(
+      fc.oneof(
+        fc.string(),
+        fc.array(word, { maxLength: 12 }).map((words) => words.join('')),
+      ),
+      (text) => {
+        for (const [rule, second] of [
+          [() => read(text), operationRule],
+          [() => logicTree(new Scanner(text)), logicRule],
+        ] as const) {
+          const why = explain(second, text)
+          if (why === undefined) rule()
+          else expect(rule).toThrow(Unparsable)
         }
-      }
-    }),
+      },
+    ),
   )
 })
 

@@ -1,6 +1,6 @@
 // Filters and logic trees: `column=[not.]operator.value`, `or=(a.eq.1,and(b.gt.2,not.c.is.null))`.
-import { type Field, field, quotedText } from './names.ts'
-import type { Scanner } from './scanner.ts'
+import { type Field, field, identifier, quotedText } from './names.ts'
+import { type Scanner, Unparsable } from './scanner.ts'
 
 export type FtsOperator = 'fts' | 'plfts' | 'phfts' | 'wfts'
 export type SimpleOperator = 'neq' | 'cs' | 'cd' | 'ov' | 'sl' | 'sr' | 'nxr' | 'nxl' | 'adj'
@@ -30,80 +30,54 @@ export type LogicTree =
   | { readonly kind: 'filter'; readonly filter: Filter }
   | { readonly kind: 'logic'; readonly negated: boolean; readonly operator: 'and' | 'or'; readonly children: readonly LogicTree[] }
 
-const QUANTIFIED: ReadonlySet<string> = new Set(['eq', 'gt', 'gte', 'lt', 'lte', 'like', 'ilike', 'match', 'imatch'])
-const SIMPLE: ReadonlySet<string> = new Set(['neq', 'cs', 'cd', 'ov', 'sl', 'sr', 'nxr', 'nxl', 'adj'])
-const FTS: ReadonlySet<string> = new Set(['fts', 'plfts', 'phfts', 'wfts'])
+const QUANTIFIED: readonly QuantifiedOperator[] = ['eq', 'gte', 'gt', 'lte', 'lt', 'like', 'ilike', 'match', 'imatch']
+const SIMPLE: readonly SimpleOperator[] = ['neq', 'cs', 'cd', 'ov', 'sl', 'sr', 'nxr', 'nxl', 'adj']
+const FTS: readonly FtsOperator[] = ['fts', 'plfts', 'phfts', 'wfts']
 const IS_VALUES: readonly IsValue[] = ['null', 'not_null', 'true', 'false', 'unknown']
 const MAX_DEPTH = 64
 
 /** The value of a filter parameter: `not.eq.5`. `nested` when it stands in a logic tree, where a value ends at a comma or a parenthesis. */
 export function operation(scanner: Scanner, nested = false): { negated: boolean; operation: Operation } {
-  const negated = scanner.sees('not.')
-  if (negated) scanner.at += 4
-  return { negated, operation: operator(scanner, nested, negated) }
+  const negated = scanner.take('not.')
+  return { negated, operation: operator(scanner, nested) }
 }
 
-function operator(scanner: Scanner, nested: boolean, negated: boolean): Operation {
-  const { text } = scanner
-  const start = scanner.at
-  let end = start
-  while (text.charCodeAt(end) >= 97 && text.charCodeAt(end) <= 122) end++
-  const word = text.slice(start, end)
-  const unknown = (): never => {
-    scanner.at = start
-    if (!negated) scanner.expect('"not"')
-    return scanner.fail('operator (eq, gt, ...)')
-  }
-  scanner.at = end
-  if (word === 'in') {
-    delimiter(scanner)
-    return { kind: 'in', values: list(scanner) }
-  }
-  if (word === 'is') {
-    delimiter(scanner)
-    return { kind: 'is', value: isValue(scanner) }
-  }
-  if (word === 'isdistinct') {
-    delimiter(scanner)
-    return { kind: 'distinct', value: value(scanner, nested) }
-  }
-  if (FTS.has(word)) {
-    let config: string | undefined
-    if (scanner.sees('(')) {
-      scanner.at++
-      const from = scanner.at
-      while (/[\p{L}\p{N}_]/u.test(text[scanner.at] ?? '')) scanner.at++
-      if (scanner.at === from || !scanner.sees(')')) return unknown()
-      config = text.slice(from, scanner.at++)
-    }
-    if (!scanner.sees('.')) return unknown()
-    scanner.at++
-    return { kind: 'fts', operator: word as FtsOperator, config, value: value(scanner, nested) }
-  }
-  if (SIMPLE.has(word)) {
-    if (!scanner.sees('.')) return unknown()
-    scanner.at++
-    return { kind: 'simple', operator: word as SimpleOperator, value: value(scanner, nested) }
-  }
-  if (!QUANTIFIED.has(word)) return unknown()
-  let quantifier: 'any' | 'all' | undefined
-  if (scanner.sees('(any)') || scanner.sees('(all)')) {
-    quantifier = text.slice(end + 1, end + 4) as 'any' | 'all'
-    scanner.at += 5
-  }
-  if (!scanner.sees('.')) return unknown()
-  scanner.at++
-  return { kind: 'quantified', operator: word as QuantifiedOperator, quantifier, value: value(scanner, nested) }
+/** A value that begins like an operation and is none: it cannot be the argument of a function either. */
+export function looksLikeOperation(value: string): boolean {
+  return value.startsWith('not.') || value.startsWith('in.') || value.startsWith('is.')
 }
 
-function delimiter(scanner: Scanner): void {
-  if (!scanner.take('.', 'delimiter (.)')) scanner.fail()
+function operator(scanner: Scanner, nested: boolean): Operation {
+  if (scanner.take('in.')) return { kind: 'in', values: list(scanner) }
+  if (scanner.take('is.')) return { kind: 'is', value: isValue(scanner) }
+  if (scanner.take('isdistinct.')) return { kind: 'distinct', value: value(scanner, nested) }
+  const fts = FTS.find((word) => scanner.take(word))
+  if (fts !== undefined) {
+    const config = scanner.attempt(() => {
+      scanner.need('(')
+      const name = identifier(scanner)
+      scanner.need(')')
+      return name
+    })
+    scanner.need('.')
+    return { kind: 'fts', operator: fts, config, value: value(scanner, nested) }
+  }
+  const simple = SIMPLE.find((word) => scanner.take(word))
+  if (simple !== undefined) {
+    scanner.need('.')
+    return { kind: 'simple', operator: simple, value: value(scanner, nested) }
+  }
+  const quantified = QUANTIFIED.find((word) => scanner.take(word))
+  if (quantified === undefined) throw new Unparsable()
+  const quantifier = scanner.take('(any)') ? 'any' : scanner.take('(all)') ? 'all' : undefined
+  scanner.need('.')
+  return { kind: 'quantified', operator: quantified, quantifier, value: value(scanner, nested) }
 }
 
 function isValue(scanner: Scanner): IsValue {
   const rest = scanner.text.slice(scanner.at, scanner.at + 8).toLowerCase()
   const found = IS_VALUES.find((name) => rest.startsWith(name))
-  if (found === undefined) return scanner.fail('isVal: (null, not_null, true, false, unknown)')
+  if (found === undefined) throw new Unparsable()
   scanner.at += found.length
   return found
 }
@@ -115,98 +89,60 @@ function value(scanner: Scanner, nested: boolean): string {
     scanner.at = text.length
     return text.slice(start)
   }
-  if (scanner.code === 34) {
-    const whole = scanner.attempt(() => {
-      const inner = quotedText(scanner)
-      if (!scanner.atEnd && !scanner.sees(',') && !scanner.sees(')')) scanner.fail()
-      return inner
-    })
-    if (whole !== undefined) return whole
+  const whole = wholeQuoted(scanner)
+  if (whole !== undefined) return whole
+  const array = /\{[^{}]*\}/y
+  array.lastIndex = start
+  const found = scanner.code === 123 ? array.exec(text) : null
+  if (found !== null) {
+    scanner.at = array.lastIndex
+    return found[0]
   }
-  if (scanner.code === 123) {
-    const end = text.indexOf('}', start)
-    if (end > 0) {
-      scanner.at = end + 1
-      return text.slice(start, scanner.at)
-    }
-  }
-  while (!scanner.atEnd && !scanner.sees(',') && !scanner.sees(')')) scanner.at++
-  return text.slice(start, scanner.at)
+  return scanner.upTo(',)')
+}
+
+/** A quoted value with nothing between its end and the next comma or parenthesis. */
+function wholeQuoted(scanner: Scanner): string | undefined {
+  if (scanner.code !== 34) return undefined
+  return scanner.attempt(() => {
+    const inner = quotedText(scanner)
+    if (!scanner.atEnd && !scanner.sees(',') && !scanner.sees(')')) throw new Unparsable()
+    return inner
+  })
 }
 
 /** `(a,b,"c,d")`: elements that are not quoted keep every character but `,` and `)`. */
 function list(scanner: Scanner): string[] {
-  const { text } = scanner
   scanner.spaces()
-  if (!scanner.take('(')) scanner.fail()
+  scanner.need('(')
   scanner.spaces()
   const values: string[] = []
-  for (;;) {
-    let element: string | undefined
-    if (scanner.code === 34) {
-      element = scanner.attempt(() => {
-        const inner = quotedText(scanner)
-        if (!scanner.atEnd && !scanner.sees(',') && !scanner.sees(')')) scanner.fail()
-        return inner
-      })
-    }
-    if (element === undefined) {
-      const start = scanner.at
-      while (!scanner.atEnd && !scanner.sees(',') && !scanner.sees(')')) scanner.at++
-      element = text.slice(start, scanner.at)
-    }
-    values.push(element)
-    if (scanner.take(',')) continue
-    if (!scanner.take(')')) scanner.fail()
-    scanner.spaces()
-    return values
-  }
+  do values.push(wholeQuoted(scanner) ?? scanner.upTo(',)'))
+  while (scanner.take(','))
+  scanner.need(')')
+  return values
 }
 
-/** What stands behind `and=` or `or=`: a list of conditions in parentheses. */
-export function conditions(scanner: Scanner, depth = 0): LogicTree[] {
-  if (depth > MAX_DEPTH) scanner.fail('fewer nested conditions')
-  scanner.spaces()
-  if (!scanner.take('(')) scanner.fail()
-  const children: LogicTree[] = []
-  for (;;) {
-    scanner.spaces()
-    children.push(condition(scanner, depth))
-    scanner.spaces()
-    if (scanner.take(',')) continue
-    if (!scanner.take(')')) scanner.fail()
-    scanner.spaces()
-    return children
-  }
-}
-
-const LOGIC = /(not\.)?(and|or)(?= *\()/y
-
-function condition(scanner: Scanner, depth: number): LogicTree {
-  LOGIC.lastIndex = scanner.at
-  const found = LOGIC.exec(scanner.text)
-  if (found) {
-    scanner.at = LOGIC.lastIndex
-    return { kind: 'logic', negated: found[1] !== undefined, operator: found[2] as 'and' | 'or', children: conditions(scanner, depth + 1) }
-  }
-  // In a tree the negation may stand before the column as well as before the operator.
-  const of = scanner.attempt(() => {
-    const name = field(scanner)
-    if (!scanner.take('.', 'delimiter (.)')) scanner.fail()
-    return name
+/** A tree with its operator in front, `or(a.eq.1,not.and(...))`, or a single condition. What follows it is left where it is. */
+export function logicTree(scanner: Scanner, depth = 0): LogicTree {
+  if (depth > MAX_DEPTH) throw new Unparsable('conditions are nested too deep')
+  const filter = scanner.attempt((): LogicTree => {
+    const of = field(scanner)
+    scanner.need('.')
+    const { negated, operation: what } = operation(scanner, true)
+    return { kind: 'filter', filter: { field: of, negated, operation: what } }
   })
-  if (of === undefined) return scanner.fail('logic operator (and, or)')
-  if (of.name === 'not' && of.path.length === 0) {
-    const start = scanner.at
-    const inner = scanner.attempt(() => {
-      const name = field(scanner)
-      if (!scanner.take('.', 'delimiter (.)')) scanner.fail()
-      const { negated, operation: what } = operation(scanner, true)
-      return { kind: 'filter', filter: { field: name, negated: !negated, operation: what } } as const
-    })
-    if (inner !== undefined) return inner
-    scanner.at = start
-  }
-  const { negated, operation: what } = operation(scanner, true)
-  return { kind: 'filter', filter: { field: of, negated, operation: what } }
+  if (filter !== undefined) return filter
+  const negated = scanner.take('not.')
+  const word = scanner.take('and') ? 'and' : scanner.take('or') ? 'or' : undefined
+  if (word === undefined) throw new Unparsable()
+  scanner.spaces()
+  scanner.need('(')
+  scanner.spaces()
+  const children: LogicTree[] = []
+  do children.push(logicTree(scanner, depth + 1))
+  while (scanner.separated(','))
+  scanner.need(')')
+  scanner.spaces()
+  return { kind: 'logic', negated, operator: word, children }
 }

@@ -1,7 +1,7 @@
 // Identifiers, JSON paths and casts: the words that select, filter and order share.
-import type { Scanner } from './scanner.ts'
+import { type Scanner, Unparsable } from './scanner.ts'
 
-export type JsonStep = { readonly arrow: '->' | '->>'; readonly key: string } | { readonly arrow: '->' | '->>'; readonly index: number }
+export type JsonStep = { readonly arrow: '->' | '->>'; readonly key: string } | { readonly arrow: '->' | '->>'; readonly index: string }
 
 /** A column with an optional path into its JSON. */
 export interface Field {
@@ -9,10 +9,8 @@ export interface Field {
   readonly path: readonly JsonStep[]
 }
 
-const FIELD_NAME = 'field name (* or [a..z0..9_$])'
-
 /** Letters of any script, digits, `_`, space and `$`. Gives the number of code units, 0 for anything else. */
-export function identifierUnits(text: string, at: number): number {
+function identifierUnits(text: string, at: number): number {
   const code = text.charCodeAt(at)
   if (code < 128) {
     const fits =
@@ -24,6 +22,15 @@ export function identifierUnits(text: string, at: number): number {
   return /\p{L}/u.test(String.fromCodePoint(point)) ? (point > 0xffff ? 2 : 1) : 0
 }
 
+/** One run of identifier characters without the spaces around it. */
+export function identifier(scanner: Scanner): string {
+  const { text } = scanner
+  const start = scanner.at
+  for (let units = identifierUnits(text, scanner.at); units > 0; units = identifierUnits(text, scanner.at)) scanner.at += units
+  if (scanner.at === start) throw new Unparsable()
+  return text.slice(start, scanner.at).trim()
+}
+
 /** `"anything \" or \\"`; the opening quote is under the cursor. */
 export function quotedText(scanner: Scanner): string {
   const { text } = scanner
@@ -31,14 +38,14 @@ export function quotedText(scanner: Scanner): string {
   scanner.at++
   for (;;) {
     const code = scanner.code
-    if (Number.isNaN(code)) scanner.fail('"\\""')
+    if (Number.isNaN(code)) throw new Unparsable()
     if (code === 34) {
       scanner.at++
       return value
     }
     if (code === 92) {
       scanner.at++
-      if (scanner.atEnd) scanner.fail()
+      if (scanner.atEnd) throw new Unparsable()
     }
     const point = text.codePointAt(scanner.at)!
     value += String.fromCodePoint(point)
@@ -46,18 +53,21 @@ export function quotedText(scanner: Scanner): string {
   }
 }
 
-/** An identifier: plain parts joined by dashes (a dash before `>` ends it), or quoted. */
-export function fieldName(scanner: Scanner, label = FIELD_NAME): string {
-  if (scanner.code === 34) return quotedText(scanner)
-  const { text } = scanner
-  const start = scanner.at
-  for (;;) {
-    const from = scanner.at
-    for (let units = identifierUnits(text, scanner.at); units > 0; units = identifierUnits(text, scanner.at)) scanner.at += units
-    if (scanner.at === from) scanner.fail(label)
-    if (scanner.code !== 45 || text.charCodeAt(scanner.at + 1) === 62) return text.slice(start, scanner.at).trim()
+/** Parts joined by dashes; a dash before `>` begins an arrow. */
+function dashed(scanner: Scanner, part: (scanner: Scanner) => string): string {
+  let name = part(scanner)
+  while (scanner.code === 45 && scanner.text.charCodeAt(scanner.at + 1) !== 62) {
     scanner.at++
+    name += `-${part(scanner)}`
   }
+  return name
+}
+
+export const beginsField = (scanner: Scanner): boolean => scanner.code === 34 || identifierUnits(scanner.text, scanner.at) > 0
+
+/** An identifier: plain parts joined by dashes, or quoted. */
+export function fieldName(scanner: Scanner): string {
+  return scanner.code === 34 ? quotedText(scanner) : dashed(scanner, identifier)
 }
 
 /** `->key`, `->>key`, `->0`, any number of them. */
@@ -79,35 +89,27 @@ function jsonStep(scanner: Scanner, arrow: '->' | '->>'): JsonStep {
   while (text.charCodeAt(end) >= 48 && text.charCodeAt(end) <= 57) end++
   if (end > digits && (end === text.length || text.startsWith('->', end) || text.startsWith('::', end) || '.,'.includes(text[end]!))) {
     scanner.at = end
-    return { arrow, index: Number(text.slice(start, end)) }
+    return { arrow, index: text.slice(start, end) }
   }
-  if (scanner.code === 34) return { arrow, key: quotedText(scanner) }
-  for (;;) {
-    const from = scanner.at
-    while (!scanner.atEnd && !'(-:.,>)'.includes(text[scanner.at]!)) scanner.at++
-    if (scanner.at === from) {
-      if (from === start) {
-        scanner.expect('"-"')
-        scanner.expect('digit')
-      }
-      scanner.fail('any non reserved character different from: .,>()')
-    }
-    if (scanner.code !== 45 || text.charCodeAt(scanner.at + 1) === 62) return { arrow, key: text.slice(start, scanner.at) }
-    scanner.at++
-  }
+  return { arrow, key: scanner.code === 34 ? quotedText(scanner) : dashed(scanner, jsonKey) }
 }
 
+function jsonKey(scanner: Scanner): string {
+  const key = scanner.upTo('(-:.,>)')
+  if (key === '') throw new Unparsable()
+  return key.trim()
+}
+
+/** A name with its path, spaces around them ignored. */
 export function field(scanner: Scanner): Field {
-  return { name: fieldName(scanner), path: jsonPath(scanner) }
+  scanner.spaces()
+  const name = fieldName(scanner)
+  const path = jsonPath(scanner)
+  scanner.spaces()
+  return { name, path }
 }
 
 /** `::type`, a type name without parentheses. */
 export function cast(scanner: Scanner): string | undefined {
-  if (!scanner.sees('::')) return undefined
-  scanner.at += 2
-  const start = scanner.at
-  for (let units = identifierUnits(scanner.text, scanner.at); units > 0; units = identifierUnits(scanner.text, scanner.at))
-    scanner.at += units
-  if (scanner.at === start) scanner.fail('letter, digit, "_", "$" or " "')
-  return scanner.text.slice(start, scanner.at).trim()
+  return scanner.take('::') ? identifier(scanner) : undefined
 }

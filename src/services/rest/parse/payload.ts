@@ -39,7 +39,7 @@ export function parsePayload(bytes: Buffer, { contentType, call, columnsGiven }:
       return { kind: 'json', bytes: Buffer.from(json), keys, isArray: true, native: false }
     }
     case 'form': {
-      const pairs = splitQuery(bytes.toString('utf8'))
+      const { pairs } = splitQuery(bytes.toString('utf8'))
       if (call) return { kind: 'form', pairs }
       const row = Object.fromEntries(pairs)
       return { kind: 'json', bytes: Buffer.from(JSON.stringify(row)), keys: Object.keys(row), isArray: false, native: false }
@@ -53,8 +53,8 @@ export function parsePayload(bytes: Buffer, { contentType, call, columnsGiven }:
 }
 
 function jsonPayload(bytes: Buffer, call: boolean, columnsGiven: boolean): Payload {
+  if (columnsGiven) return { kind: 'json', bytes, keys: undefined, isArray: undefined, native: true }
   if (bytes.length === 0 && call) return { kind: 'json', bytes: EMPTY_OBJECT, keys: [], isArray: false, native: true }
-  if (columnsGiven && bytes.length > 0) return { kind: 'json', bytes, keys: undefined, isArray: undefined, native: true }
   const shape = jsonShape(bytes)
   if (shape === undefined) throw new RestError('PGRST102', { words: 'Empty or invalid json' })
   if (shape.kind === 'scalar') return { kind: 'json', bytes: EMPTY_ARRAY, keys: [], isArray: true, native: true }

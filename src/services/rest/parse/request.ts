@@ -63,7 +63,7 @@ export function parseRequest(req: IncomingMessage, schemas: readonly string[], r
     throw new RestError('PGRST106', { words: profile, hint: `Only the following schemas are exposed: ${schemas.join(', ')}` })
   }
   const action = actionOf(method, target)
-  const pairs = mark < 0 ? [] : splitQuery(url.slice(mark + 1))
+  const { pairs, bare } = splitQuery(mark < 0 ? '' : url.slice(mark + 1))
   const isRead = method === 'GET' || method === 'HEAD'
   const call = target.kind === 'function' && (isRead || method === 'OPTIONS')
   const parsed = parseQuery(pairs, call)
@@ -80,7 +80,7 @@ export function parseRequest(req: IncomingMessage, schemas: readonly string[], r
     isHead: method === 'HEAD',
     schema: profile ?? schemas[0]!,
     namesSchema: profile !== undefined || schemas.length > 1,
-    query: { ...parsed, canonical: canonicalQuery(pairs) },
+    query: { ...parsed, canonical: canonicalQuery(pairs, bare) },
     window: action === 'read' || action === 'call' ? windowOf(limits, range) : windowOf(undefined, undefined),
     preferences,
     accepted: acceptedTypes(headerText(headers['accept'])),

@@ -1,23 +1,20 @@
-// A cursor over one parameter's text that remembers what would have been accepted where, so that a refusal can say it in upstream's words
-// (those of the Parsec library: `unexpected X expecting A, B or C`).
+// A cursor over one parameter's text. It only finds out whether the text is what it should be; what to tell the client when it is not, is found
+// by the second look of grammar.ts.
 
-/** Thrown by a grammar; turned into PGRST100 by whoever knows which parameter was read. */
+/** Thrown by a rule of the scanner; turned into PGRST100 by whoever knows which parameter was read. */
 export class Unparsable extends Error {
-  readonly column: number
-  readonly details: string
-  constructor(column: number, details: string) {
-    super(details)
+  /** Set when the text fits the grammar and is refused for another reason. */
+  readonly reason: string | undefined
+  constructor(reason?: string) {
+    super(reason ?? 'unparsable')
     this.name = 'Unparsable'
-    this.column = column
-    this.details = details
+    this.reason = reason
   }
 }
 
 export class Scanner {
   readonly text: string
   at = 0
-  #furthest = 0
-  #expected = new Set<string>()
 
   constructor(text: string) {
     this.text = text
@@ -32,60 +29,59 @@ export class Scanner {
     return this.text.charCodeAt(this.at)
   }
 
-  /** Takes the literal if it is there; otherwise remembers that it would have been welcome. */
-  take(literal: string, label = quoted(literal)): boolean {
-    if (this.text.startsWith(literal, this.at)) {
-      this.at += literal.length
-      return true
-    }
-    this.expect(label)
-    return false
+  /** Takes the literal if it is there. */
+  take(literal: string): boolean {
+    if (!this.text.startsWith(literal, this.at)) return false
+    this.at += literal.length
+    return true
   }
 
-  /** Whether the literal comes next; leaves no trace. */
+  /** Takes the literal or refuses the text. */
+  need(literal: string): void {
+    if (!this.take(literal)) throw new Unparsable()
+  }
+
   sees(literal: string): boolean {
     return this.text.startsWith(literal, this.at)
   }
 
+  /** Spaces and tabs. */
   spaces(): void {
-    while (this.code === 32) this.at++
-  }
-
-  /** Remembers that `label` would have been accepted at the cursor. */
-  expect(label: string): void {
-    if (this.at < this.#furthest) return
-    if (this.at > this.#furthest) {
-      this.#furthest = this.at
-      this.#expected = new Set()
+    for (;;) {
+      const { code } = this
+      if (code !== 32 && code !== 9) return
+      this.at++
     }
-    this.#expected.add(label)
   }
 
-  fail(label?: string): never {
-    if (label !== undefined) this.expect(label)
-    const at = Math.max(this.#furthest, this.at)
-    const found = this.text.codePointAt(at)
-    const unexpected = found === undefined ? 'end of input' : quoted(String.fromCodePoint(found))
-    const expected = this.#furthest >= this.at ? [...this.#expected] : []
-    throw new Unparsable(at + 1, `unexpected ${unexpected}${expected.length > 0 ? ` expecting ${inWords(expected)}` : ''}`)
+  /** Takes a separator with the spaces around it. Spaces that no separator follows are refused. */
+  separated(separator: string): boolean {
+    const start = this.at
+    this.spaces()
+    if (!this.take(separator)) {
+      if (this.at !== start) throw new Unparsable()
+      return false
+    }
+    this.spaces()
+    return true
   }
 
-  /** Runs a rule; on refusal puts the cursor back and gives undefined. What it would have accepted stays remembered. */
+  /** Takes everything up to one of the characters, or to the end. */
+  upTo(stops: string): string {
+    const start = this.at
+    while (!this.atEnd && !stops.includes(this.text[this.at]!)) this.at++
+    return this.text.slice(start, this.at)
+  }
+
+  /** Runs a rule; on refusal puts the cursor back and gives undefined. */
   attempt<T>(rule: () => T): T | undefined {
     const start = this.at
     try {
       return rule()
     } catch (error) {
-      if (!(error instanceof Unparsable)) throw error
+      if (!(error instanceof Unparsable) || error.reason !== undefined) throw error
       this.at = start
       return undefined
     }
   }
-}
-
-const quoted = (text: string): string => JSON.stringify(text)
-
-function inWords(labels: readonly string[]): string {
-  if (labels.length === 1) return labels[0]!
-  return `${labels.slice(0, -1).join(', ')} or ${labels.at(-1)}`
 }

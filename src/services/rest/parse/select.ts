@@ -1,6 +1,6 @@
 // The `select` parameter: columns, JSON paths, aggregates, embeds and spreads as a tree of what was written.
-import { cast, type Field, field, fieldName } from './names.ts'
-import type { Scanner } from './scanner.ts'
+import { beginsField, cast, type Field, field, fieldName } from './names.ts'
+import { type Scanner, Unparsable } from './scanner.ts'
 
 export type Aggregate = 'sum' | 'avg' | 'count' | 'max' | 'min'
 
@@ -31,50 +31,64 @@ const AGGREGATES: readonly Aggregate[] = ['sum', 'avg', 'count', 'max', 'min']
 /** Embeds within embeds; deeper ones are refused instead of exhausting the stack. */
 const MAX_DEPTH = 64
 
-/** Reads a whole select list. What follows a complete list is left where it is. */
+/** Reads a whole select list, which may be empty. What follows a complete list is left where it is. */
 export function selectList(scanner: Scanner, depth = 0): SelectItem[] {
+  if (depth > MAX_DEPTH) throw new Unparsable('embeds are nested too deep')
   const items: SelectItem[] = []
-  if (depth > MAX_DEPTH) scanner.fail('fewer nested embeds')
-  scanner.spaces()
-  if (scanner.atEnd || scanner.sees(')')) return items
   for (;;) {
-    scanner.spaces()
-    items.push(selectItem(scanner, depth))
-    scanner.spaces()
-    if (!scanner.take(',')) return items
+    const item = selectItem(scanner, depth)
+    if (item === undefined) {
+      if (items.length > 0) throw new Unparsable()
+      return items
+    }
+    items.push(item)
+    if (!scanner.separated(',')) return items
   }
 }
 
-function selectItem(scanner: Scanner, depth: number): SelectItem {
+/** Undefined where nothing begins that could be an item. */
+function selectItem(scanner: Scanner, depth: number): SelectItem | undefined {
+  const start = scanner.at
+  scanner.spaces()
   if (scanner.sees('...')) {
-    scanner.at += 3
-    return relation(scanner, true, undefined, fieldName(scanner), depth)
+    const head = scanner.attempt(() => {
+      scanner.need('...')
+      return relationHead(scanner, fieldName(scanner))
+    })
+    return head === undefined ? none(scanner, start) : relation(scanner, true, undefined, head, depth)
   }
   if (scanner.sees('*')) {
-    scanner.at++
-    ending(scanner)
-    return plain({ name: '*', path: [] })
+    const star = scanner.attempt(() => {
+      scanner.need('*')
+      return ended(scanner, plain({ name: '*', path: [] }))
+    })
+    return star ?? none(scanner, start)
   }
-  if (scanner.sees('count()')) return aggregated(scanner, undefined)
-  const start = scanner.at
-  const first = fieldName(scanner)
-  let alias: string | undefined
-  if (scanner.sees(':') && !scanner.sees('::')) {
-    scanner.at++
-    alias = first
-    if (scanner.sees('*')) {
-      scanner.at++
-      ending(scanner)
-      return { ...plain({ name: '*', path: [] }), alias }
-    }
-    if (scanner.sees('count()')) return aggregated(scanner, alias)
-    const at = scanner.at
+  const alias = scanner.attempt(() => {
     const name = fieldName(scanner)
-    if (scanner.sees('(') || scanner.sees('!')) return relation(scanner, false, alias, name, depth)
-    scanner.at = at
-  } else if (scanner.sees('(') || scanner.sees('!')) return relation(scanner, false, undefined, first, depth)
-  else scanner.at = start
+    scanner.need(':')
+    if (scanner.sees(':')) throw new Unparsable()
+    return name
+  })
+  const count = scanner.attempt(() => {
+    scanner.need('count()')
+    return ended(scanner, { ...plain({ name: '*', path: [] }), alias, aggregate: 'count', aggregateCast: cast(scanner) })
+  })
+  if (count !== undefined) return count
+  const head = scanner.attempt(() => {
+    const name = fieldName(scanner)
+    // It opens the aggregate, never an embed.
+    if (name === 'count') throw new Unparsable()
+    return relationHead(scanner, name)
+  })
+  if (head !== undefined) return relation(scanner, false, alias, head, depth)
+  if (alias === undefined && !beginsField(scanner)) return none(scanner, start)
   return column(scanner, alias)
+}
+
+/** Spaces alone are no empty list. */
+function none(scanner: Scanner, start: number): undefined {
+  if (scanner.at !== start) throw new Unparsable()
 }
 
 const plain = (of: Field): SelectField => ({
@@ -86,58 +100,44 @@ const plain = (of: Field): SelectField => ({
   aggregateCast: undefined,
 })
 
-/** `count()`, the rows of a group. */
-function aggregated(scanner: Scanner, alias: string | undefined): SelectField {
-  scanner.at += 'count()'.length
-  const aggregateCast = cast(scanner)
-  ending(scanner)
-  return { ...plain({ name: '*', path: [] }), alias, aggregate: 'count', aggregateCast }
-}
-
 function column(scanner: Scanner, alias: string | undefined): SelectField {
   const of = field(scanner)
   const type = cast(scanner)
-  let aggregate: Aggregate | undefined
-  let aggregateCast: string | undefined
-  if (scanner.sees('.')) {
-    const found = AGGREGATES.find((name) => scanner.sees(`.${name}()`))
-    if (found === undefined) {
-      scanner.at++
-      scanner.fail('aggregate function (sum, avg, count, max, min)')
-    }
-    scanner.at += found.length + 3
-    aggregate = found
-    aggregateCast = cast(scanner)
-  }
-  ending(scanner)
-  return { kind: 'field', field: of, alias, cast: type, aggregate, aggregateCast }
+  const aggregate = AGGREGATES.find((name) => scanner.take(`.${name}()`))
+  return ended(scanner, { kind: 'field', field: of, alias, cast: type, aggregate, aggregateCast: cast(scanner) })
 }
 
-function ending(scanner: Scanner): void {
+function ended(scanner: Scanner, item: SelectField): SelectField {
+  if (!scanner.atEnd && !scanner.sees(',') && !scanner.sees(')')) throw new Unparsable()
   scanner.spaces()
-  if (scanner.atEnd || scanner.sees(',') || scanner.sees(')')) return
-  for (const label of ['"::"', '"."', '")"', '","', 'end of input']) scanner.expect(label)
-  scanner.fail()
+  return item
 }
 
-function relation(scanner: Scanner, spread: boolean, givenAlias: string | undefined, firstName: string, depth: number): SelectRelation {
-  let alias = givenAlias
-  let name = firstName
-  if (spread && scanner.sees(':') && !scanner.sees('::')) {
-    scanner.at++
-    alias = name
-    name = fieldName(scanner)
-  }
+interface RelationHead {
+  readonly name: string
+  readonly hint: string | undefined
+  readonly join: 'inner' | 'left' | undefined
+}
+
+/** Hint and kind of join in either order, up to the parenthesis. */
+function relationHead(scanner: Scanner, name: string): RelationHead {
   let hint: string | undefined
   let join: 'inner' | 'left' | undefined
-  while (scanner.sees('!')) {
-    scanner.at++
-    const word = fieldName(scanner)
-    if (word === 'inner' || word === 'left') join = word
-    else hint = word
+  for (let words = 0; words < 2 && scanner.take('!'); words++) {
+    if (scanner.take('left')) join ??= 'left'
+    else if (scanner.take('inner')) join ??= 'inner'
+    else {
+      const word = fieldName(scanner)
+      hint ??= word
+    }
   }
-  if (!scanner.take('(')) scanner.fail()
+  if (!scanner.sees('(')) throw new Unparsable()
+  return { name, hint, join }
+}
+
+function relation(scanner: Scanner, spread: boolean, alias: string | undefined, head: RelationHead, depth: number): SelectRelation {
+  scanner.need('(')
   const select = selectList(scanner, depth + 1)
-  if (!scanner.take(')')) scanner.fail()
-  return { kind: 'relation', spread, name, alias, hint, join, select }
+  scanner.need(')')
+  return { kind: 'relation', spread, alias, ...head, select }
 }

@@ -181,7 +181,7 @@ export function callRequest(request: Request, name: string, payload: Payload | u
     case 'raw':
       return { ...base, names: [], whole: payload.type }
     default:
-      return { ...base, names: request.query.columns ?? payload.keys ?? [], whole: payload.native ? 'json' : undefined }
+      return { ...base, names: payload.keys ?? request.query.columns ?? [], whole: payload.native ? 'json' : undefined }
   }
 }
 

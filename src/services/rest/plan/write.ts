@@ -117,7 +117,7 @@ function rootConditions(query: Query, table: Table, cache: SchemaCache): Conditi
 
 function sourceOf(table: Table, query: Query, payload: Payload, preferences: Preferences, cache: SchemaCache): Source {
   if (payload.kind !== 'json') throw new RestError('PGRST102', { words: 'Empty or invalid json' })
-  const names = query.columns ?? payload.keys ?? []
+  const names = payload.keys ?? query.columns ?? []
   const columns = [...new Set(names)].map((name) => writtenColumn(table.columns.get(name) ?? unknownColumn(name, table), cache))
   return {
     bytes: payload.bytes,

@@ -32,6 +32,7 @@ interface Row {
 }
 
 const EMPTY = Buffer.alloc(0)
+const JSONB_VERSION = Buffer.from([1])
 const numberOf = (bytes: Buffer | null | undefined): number | undefined =>
   bytes === null || bytes === undefined ? undefined : Number(bytes.toString('latin1'))
 
@@ -85,9 +86,17 @@ function withoutDatabase(plan: Plan, row: Row, columns: readonly (Buffer | null)
 
 function bodyOf(plan: Plan, bytes: Buffer | null | undefined): Buffer {
   if (bytes === null || bytes === undefined) return EMPTY
-  // Bytes come in text form: \x and two digits for each.
-  if (plan.form.kind === 'handler' && plan.form.handler.isBinary) return Buffer.from(bytes.toString('latin1', 2), 'hex')
-  return bytes
+  if (plan.form.kind !== 'handler') return bytes
+  switch (plan.form.handler.encoding) {
+    // They come in text form: \x and two digits for each.
+    case 'bytea':
+      return Buffer.from(bytes.toString('latin1', 2), 'hex')
+    // Upstream hands on what Postgres sends in its binary form: a byte for the version of jsonb stands in front. Its clients know.
+    case 'jsonb':
+      return Buffer.concat([JSONB_VERSION, bytes])
+    default:
+      return bytes
+  }
 }
 
 function totalOf(
@@ -137,7 +146,7 @@ function readAnswer(plan: Plan & { kind: 'read' }, { page, total, body }: Row, s
   const status = rangeStatus(first, page, total)
   const headers: HeaderLine[] = [
     ['Content-Range', contentRange(first, page, total)],
-    ['Content-Location', `${request.path}${request.query.canonical === '' ? '' : `?${request.query.canonical}`}`],
+    ['Content-Location', `/${plan.table.name}${request.query.canonical === '' ? '' : `?${request.query.canonical}`}`],
     ['Content-Type', contentTypeOf(plan.type)],
     ...profile(plan),
     ...preferenceHeader(request.preferences, NOTHING, settings),
@@ -206,7 +215,7 @@ function writeAnswer(
 /** `/table?id=eq.1&name=is.null`. */
 function locationOf(table: string, key: Buffer): string {
   const pairs = JSON.parse(key.toString('utf8')) as [string, string | null][]
-  return `/${encode(table)}?${pairs.map(([name, value]) => `${encode(name)}=${value === null ? 'is.null' : `eq.${encode(value)}`}`).join('&')}`
+  return `/${table}?${pairs.map(([name, value]) => `${encode(name)}=${value === null ? 'is.null' : `eq.${encode(value)}`}`).join('&')}`
 }
 
 function warning(plan: Plan, { version }: AnswerSettings): HeaderLine {
@@ -227,8 +236,8 @@ function fromDatabase(answer: Answer, headersText: Buffer | null | undefined, st
     headers = [...headers.filter(([name]) => !named.has(name.toLowerCase())), ...own]
   }
   if (statusText) {
-    status = Number(statusText.toString('utf8'))
-    if (!Number.isInteger(status) || status < 100 || status > 999) throw new RestError('PGRST112')
+    status = Number.parseInt(/^\d+/.exec(statusText.toString('utf8'))?.[0] ?? '', 10)
+    if (!(status >= 100 && status <= 999)) throw new RestError('PGRST112')
   }
   return { ...answer, status, headers }
 }

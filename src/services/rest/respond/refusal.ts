@@ -51,20 +51,22 @@ function raised({ message, detail }: PostgresError, context: RefusalContext): An
   const said = jsonOf(message)
   if (!isObject(said) || typeof said['code'] !== 'string' || typeof said['message'] !== 'string')
     return malformed('MESSAGE', message, context)
-  const how = jsonOf(detail ?? '')
-  if (!isObject(how) || typeof how['status'] !== 'number' || !isObject(how['headers'])) return malformed('DETAIL', detail ?? '', context)
+  if (detail === undefined) return malformed('DETAIL', undefined, context)
+  const how = jsonOf(detail)
+  if (!isObject(how) || typeof how['status'] !== 'number' || !isObject(how['headers'])) return malformed('DETAIL', detail, context)
   const body = { code: said['code'], details: said['details'] ?? null, hint: said['hint'] ?? null, message: said['message'] }
   const headers = Object.entries(how['headers']).map(([name, value]): HeaderLine => [name, String(value)])
   const answer = refusal(how['status'], body, headers, context)
   return typeof how['status_text'] === 'string' ? { ...answer, statusText: how['status_text'] } : answer
 }
 
-function malformed(part: 'MESSAGE' | 'DETAIL', text: string, context: RefusalContext): Answer {
+function malformed(part: 'MESSAGE' | 'DETAIL', text: string | undefined, context: RefusalContext): Answer {
   const hint =
     part === 'MESSAGE'
       ? "MESSAGE must be a JSON object with obligatory keys: 'code', 'message' and optional keys: 'details', 'hint'."
       : "DETAIL must be a JSON object with obligatory keys: 'status', 'headers' and optional key: 'status_text'."
-  return refusal(500, new RestError('PGRST121', { details: `Invalid JSON value for ${part}: '${text}'`, hint }).toJSON(), [], context)
+  const details = text === undefined ? `${part} is missing in the RAISE statement` : `Invalid JSON value for ${part}: '${text}'`
+  return refusal(500, new RestError('PGRST121', { details, hint }).toJSON(), [], context)
 }
 
 export function refusal(status: number, body: ErrorBody, headers: readonly HeaderLine[], { verbose }: RefusalContext): Answer {

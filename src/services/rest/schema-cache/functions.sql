@@ -46,4 +46,11 @@ left join lateral (
     where p.proargmodes is null or p.proargmodes[position] in ('i', 'b', 'v')
   ) i
 ) a on true
-where p.prokind = 'f' and t.typname not in ('trigger', 'event_trigger') and n.nspname = any($1::text[])
+-- No request can name the arguments of a function that leaves them unnamed, but a whole body can be the single one.
+cross join lateral (
+  select count(*) - count(nullif(name, '')) as unnamed, (array_agg(type))[1] as first
+  from unnest(p.proargnames, p.proargtypes::oid[]) with ordinality u(name, type, position)
+  where type is not null
+) i
+where (i.unnamed = 0 or i.unnamed = 1 and i.first = any (array['bytea', 'json', 'jsonb', 'text', 'xml']::regtype[]))
+  and p.prokind = 'f' and t.typname not in ('trigger', 'event_trigger') and n.nspname = any($1::text[])

@@ -5,7 +5,7 @@ select json_agg(json_build_array(
   case when p.prokind = 'a' then an.nspname end,
   case when p.prokind = 'a' then ar.relname end,
   p.prokind = 'a' and p.proargtypes[0] = 'anyelement'::regtype,
-  t.typbasetype = 'bytea'::regtype
+  case t.typbasetype when 'bytea'::regtype then 'bytea' when 'jsonb'::regtype then 'jsonb' end
 ) order by p.oid)
 from pg_proc p
 join pg_namespace n on n.oid = p.pronamespace

@@ -155,13 +155,13 @@ export function computedOf([functionSchema, functionName, schema, name, targetSc
   }
 }
 
-export function handlerOf([schema, name, isAggregate, mediaType, targetSchema, targetName, anything, isBinary]: Row): MediaHandler {
+export function handlerOf([schema, name, isAggregate, mediaType, targetSchema, targetName, anything, encoding]: Row): MediaHandler {
   const self = { schema: String(schema), name: String(name) }
   return {
     kind: isAggregate === true ? 'aggregate' : 'function',
     function: self,
     target: isAggregate !== true ? self : anything === true ? undefined : { schema: String(targetSchema), name: String(targetName) },
     mediaType: String(mediaType),
-    isBinary: isBinary === true,
+    encoding: encoding === 'bytea' || encoding === 'jsonb' ? encoding : undefined,
   }
 }

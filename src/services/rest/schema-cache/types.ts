@@ -111,7 +111,7 @@ export interface MediaHandler {
   /** Which rows it is for: a relation, a function, or any. */
   readonly target: Name | undefined
   readonly mediaType: string
-  readonly isBinary: boolean
+  readonly encoding: 'bytea' | 'jsonb' | undefined
 }
 
 export interface SchemaCache {

@@ -37,9 +37,12 @@ const IS = { null: 'IS NULL', not_null: 'IS NOT NULL', true: 'IS TRUE', false: '
 export function fieldText(ref: string, { name, path, toJson }: PlannedField): string {
   const column = name === '*' ? `${ident(ref)}.*` : `${ident(ref)}.${ident(name)}`
   if (path.length === 0) return column
-  const steps = path.map((step) => `${step.arrow}${'index' in step ? step.index : literal(step.key)}`)
+  const steps = path.map((step) => `${step.arrow}${'index' in step ? indexText(step.index) : literal(step.key)}`)
   return `${toJson ? `to_jsonb(${column})` : column}${steps.join('')}`
 }
+
+/** A number that is none of Postgres' integers is left to it to refuse. */
+const indexText = (index: string): string => (index.length < 10 ? String(Number(index)) : `${literal(index)}::int`)
 
 /** How an embed with and without rows is told apart in `WHERE`. */
 export type NullEmbed = (node: ReadNode, negated: boolean) => string

@@ -62,7 +62,7 @@ test.each([
     ],
   ],
   [
-    '/projects?select=id&or=(id.eq.1,and(name.eq.x,not.id.gt.5))',
+    '/projects?select=id&or=(id.eq.1,and(name.eq.x,id.not.gt.5))',
     [
       'SELECT "projects"."id" FROM "api"."projects" WHERE ("projects"."id" = $1 OR ("projects"."name" = $2 AND NOT "projects"."id" > $3))',
       '1',
