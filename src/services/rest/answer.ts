@@ -5,10 +5,13 @@ import type { Authenticator, Session } from './auth.ts'
 import { type RestConfig, VERSION } from './config.ts'
 import { RestError } from './errors.ts'
 import { readBody } from './parse/body.ts'
-import { parsePayload } from './parse/payload.ts'
+import { type Payload, parsePayload } from './parse/payload.ts'
 import { headerText, parseRequest, type Request } from './parse/request.ts'
+import { shapeOf } from './parse/shape.ts'
 import { findRoutine } from './plan/call.ts'
-import { findTable, type Plan, planCall, planTableRead, planTableWrite } from './plan/request.ts'
+import { findTable } from './plan/request.ts'
+import type { PlanCache } from './plan-cache.ts'
+import { carriesBody, contextOf, type Prepared, prepare } from './prepare.ts'
 import { type Answer, answerOf, checkResult, type HeaderLine, needsCheck } from './respond/answer.ts'
 import { answerPreflight, corsHeaders } from './respond/cors.ts'
 import { openApiAnswer } from './respond/openapi/answer.ts'
@@ -16,7 +19,6 @@ import { refusal, refusalOf } from './respond/refusal.ts'
 import { requestSettings } from './run/settings.ts'
 import type { Transactions } from './run/transaction.ts'
 import type { RoleSettings, SchemaCache } from './schema-cache/types.ts'
-import { type SqlRequest, statementsOf } from './sql/request.ts'
 
 /** What a request meets; replaced as a whole by a reload. */
 export interface State {
@@ -29,28 +31,6 @@ export interface State {
   readonly roles: ReadonlyMap<string, RoleSettings>
   readonly plans: PlanCache
   readonly onBug: (error: unknown) => void
-}
-
-export interface Prepared {
-  readonly plan: Plan
-  readonly sql: SqlRequest
-}
-
-/** Plans of requests without a body, by everything that they are made of. Cleared with the schema cache they were made against. */
-export class PlanCache {
-  readonly #plans = new Map<string, Prepared>()
-  static readonly SIZE = 1_000
-  static readonly LONGEST_KEY = 2_048
-
-  get(key: string): Prepared | undefined {
-    return this.#plans.get(key)
-  }
-
-  set(key: string, prepared: Prepared): void {
-    if (key.length > PlanCache.LONGEST_KEY) return
-    if (this.#plans.size >= PlanCache.SIZE) this.#plans.delete(this.#plans.keys().next().value!)
-    this.#plans.set(key, prepared)
-  }
 }
 
 /** Milliseconds of each room, for Server-Timing. */
@@ -98,43 +78,38 @@ async function answerTo(
   cancellation: Cancellation,
   timings: Timings | undefined,
 ): Promise<Answer> {
-  const { config } = state
-  const key = planKey(req)
-  let prepared = key === undefined ? undefined : state.plans.get(key)
+  const { config, plans } = state
+  const begun = timings === undefined ? 0 : performance.now()
+  const shape = req.method === 'OPTIONS' ? undefined : shapeOf(req)
+  let prepared: Prepared | undefined
+  let payload: Payload | undefined
+  if (shape !== undefined) {
+    const context = carriesBody(req.method) ? plans.bodyOf(shape) : undefined
+    if (context !== undefined) payload = parsePayload(await readBody(req), context)
+    if (context !== undefined || !carriesBody(req.method)) prepared = plans.get(shape, payload)
+  }
   if (prepared === undefined) {
-    const started = timings === undefined ? 0 : performance.now()
     const request = parseRequest(req, config.schemas, config.rootSpec)
     if (request.action === 'inspect') return inspect(request, cache)
     if (request.target.kind === 'root') {
       return openApiAnswer(request, session, { config, cache, transactions: state.transactions }, cancellation)
     }
-    const withBody = request.action !== 'read' && request.action !== 'delete' && req.method !== 'GET' && req.method !== 'HEAD'
-    const payload = withBody
-      ? parsePayload(await readBody(req), {
-          contentType: request.contentType,
-          call: request.action === 'call',
-          columnsGiven: request.query.columns !== undefined && request.action !== 'put',
-        })
-      : undefined
+    const context = contextOf(request)
+    if (context !== undefined) payload ??= parsePayload(await readBody(req), context)
     const parsed = timings === undefined ? 0 : performance.now()
-    const { name } = request.target
-    const plan =
-      request.action === 'call'
-        ? planCall(request, name, payload, cache, config)
-        : request.action === 'read'
-          ? planTableRead(request, name, cache, config)
-          : planTableWrite(request, name, payload, cache, config)
-    const sql = statementsOf(plan, config.maxRows)
-    // No name in Postgres holds a zero byte, and on the wire it would end the statement early.
-    if (sql.main.text.includes('\0')) throw new RestError('PGRST100', { words: 'A name must not hold a zero byte' })
-    prepared = { plan, sql }
-    if (key !== undefined) state.plans.set(key, prepared)
+    prepared = prepare(request, payload, cache, config)
+    if (shape !== undefined) {
+      const { method, headers } = req
+      plans.learn(shape, payload, context, prepared, (url) =>
+        prepare(parseRequest({ method, url, headers }, config.schemas, config.rootSpec), payload, cache, config),
+      )
+    }
     if (timings !== undefined) {
-      timings.parse = parsed - started
+      timings.parse = parsed - begun
       timings.plan = performance.now() - parsed
     }
   }
-  const { plan, sql } = prepared
+  const { plan, sql, canonical } = prepared
   const started = timings === undefined ? 0 : performance.now()
   const { settings, isolation } = requestSettings(req, plan, session, state)
   const { preferences } = plan.request
@@ -155,18 +130,12 @@ async function answerTo(
   )
   const ran = timings === undefined ? 0 : performance.now()
   checkResult(plan, main)
-  const answer = answerOf(plan, main, estimate, { txOverride: config.txOverride, maxRows: config.maxRows, version: VERSION })
+  const answer = answerOf(plan, main, estimate, { txOverride: config.txOverride, maxRows: config.maxRows, version: VERSION, canonical })
   if (timings !== undefined) {
     timings.transaction = ran - started
     timings.response = performance.now() - ran
   }
   return answer
-}
-
-/** Everything that decides a bodiless request's plan. */
-function planKey({ method, url, headers }: IncomingMessage): string | undefined {
-  if (method !== 'GET' && method !== 'HEAD') return undefined
-  return `${method} ${url} ${headers.accept ?? ''}\n${headers['prefer'] ?? ''}\n${headers['accept-profile'] ?? ''}\n${headers.range ?? ''}`
 }
 
 /** OPTIONS: what may be done with a table or a function. */

@@ -2,10 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../../log/log.ts'
 import { type Executor, StatementError } from '../../pg/executor.ts'
-import { PlanCache, type State } from './answer.ts'
+import type { State } from './answer.ts'
 import { Authenticator } from './auth.ts'
 import { configOf, quotedName } from './config.ts'
 import type { RestEnv } from './env.ts'
+import { PlanCache } from './plan-cache.ts'
 import { Transactions } from './run/transaction.ts'
 import { loadDatabaseSettings, loadRoleSettings, loadSchemaCache } from './schema-cache/load.ts'
 

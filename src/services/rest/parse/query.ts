@@ -121,7 +121,7 @@ export function canonicalQuery(pairs: readonly (readonly [string, string])[], ba
   return names.map((name) => `${encodeBytes(name)}=${byName.get(name)!.map(encodeBytes).join(',')}`).join('&')
 }
 
-const encodeBytes = (text: string): string => encode(/^[\x00-\x7f]*$/.test(text) ? text : Buffer.from(text).toString('latin1'))
+export const encodeBytes = (text: string): string => encode(/^[\x00-\x7f]*$/.test(text) ? text : Buffer.from(text).toString('latin1'))
 
 export function encode(text: string): string {
   return encodeURIComponent(text).replace(/[!'()*]/g, (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`)

@@ -6,6 +6,9 @@ import { type Preferences, parsePrefer } from './prefer.ts'
 import { canonicalQuery, decodeComponent, parseQuery, type Query, splitQuery } from './query.ts'
 import { parseRangeHeader, type Window, windowOf } from './range.ts'
 
+/** The parts of a message that are read before its body. */
+export type RequestHead = Pick<IncomingMessage, 'method' | 'url' | 'headers'>
+
 export type Target =
   | { readonly kind: 'root' }
   | { readonly kind: 'table'; readonly name: string }
@@ -49,7 +52,7 @@ export function headerText(value: string | string[] | undefined): string | undef
 }
 
 /** Throws RestError. The checks are in upstream's order: path, profile, method, query, preferences, ranges. */
-export function parseRequest(req: IncomingMessage, schemas: readonly string[], rootFunction: string | undefined): Request {
+export function parseRequest(req: RequestHead, schemas: readonly string[], rootFunction: string | undefined): Request {
   const method = req.method ?? 'GET'
   const url = headerText(req.url) ?? '/'
   const mark = url.indexOf('?')

@@ -22,6 +22,8 @@ export interface AnswerSettings {
   readonly txOverride: boolean
   readonly maxRows: number | undefined
   readonly version: string
+  /** The query for Content-Location: of this request, where the plan may have been made for another one like it. */
+  readonly canonical: string
 }
 
 /** What the answering statement gave. */
@@ -146,7 +148,7 @@ function readAnswer(plan: Plan & { kind: 'read' }, { page, total, body }: Row, s
   const status = rangeStatus(first, page, total)
   const headers: HeaderLine[] = [
     ['Content-Range', contentRange(first, page, total)],
-    ['Content-Location', `/${plan.table.name}${request.query.canonical === '' ? '' : `?${request.query.canonical}`}`],
+    ['Content-Location', `/${plan.table.name}${settings.canonical === '' ? '' : `?${settings.canonical}`}`],
     ['Content-Type', contentTypeOf(plan.type)],
     ...profile(plan),
     ...preferenceHeader(request.preferences, NOTHING, settings),

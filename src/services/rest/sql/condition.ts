@@ -71,13 +71,12 @@ function filterText(ref: string, field: PlannedField, operation: Operation, para
       return `${column} ${SIMPLE[operation.operator]} ${value(operation.value)}`
     case 'quantified': {
       const { operator, quantifier } = operation
-      const text = operator === 'like' || operator === 'ilike' ? operation.value.replaceAll('*', '%') : operation.value
+      const text = operator === 'like' || operator === 'ilike' ? patternText(operation.value) : operation.value
       if (quantifier === undefined) return `${column} ${QUANTIFIED[operator]} ${value(text)}`
       return `${column} ${QUANTIFIED[operator]} ${quantifier === 'any' ? 'ANY' : 'ALL'} (${parameters.add(text)})`
     }
     case 'in': {
-      const none = operation.values.length === 1 && operation.values[0] === ''
-      const list = parameters.add(none ? '{}' : arrayText(operation.values))
+      const list = parameters.add(listText(operation.values))
       return `${column} = ANY (${field.transform === undefined ? list : `(SELECT ${field.transform}(item) FROM unnest(${list}::text[]) item)`})`
     }
     case 'is':
@@ -90,6 +89,12 @@ function filterText(ref: string, field: PlannedField, operation: Operation, para
     }
   }
 }
+
+/** The parameter of `like`: stars are wildcards. */
+export const patternText = (value: string): string => value.replaceAll('*', '%')
+
+/** The parameter of `in`: an array; one empty element is none. */
+export const listText = (values: readonly string[]): string => (values.length === 1 && values[0] === '' ? '{}' : arrayText(values))
 
 export function orderText(ref: string, terms: readonly PlannedOrder[]): string {
   if (terms.length === 0) return ''
