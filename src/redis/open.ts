@@ -9,8 +9,8 @@ const MAX_PAUSE_MS = 5_000
 const MAX_WAITING = 1_000
 
 export interface Redis {
-  /** Runs a script (prepared on the server once) on one key; rejects in a bounded time, at once while there is no connection. */
-  run(script: string, key: string, values: readonly string[]): Promise<unknown>
+  /** Runs a script (prepared on the server once) on its keys; rejects in a bounded time, at once while there is no connection. */
+  run(script: string, keys: string | readonly string[], values: readonly string[]): Promise<unknown>
   close(): Promise<void>
 }
 
@@ -39,9 +39,9 @@ export async function openRedis(url: string, log: Logger): Promise<Redis> {
   })
   client.connect().catch(() => undefined) // told by the error event, and tried again
   return {
-    async run(script, key, values) {
+    async run(script, keys, values) {
       if (!client.isReady) throw new Error('there is no connection to Redis')
-      const given = { keys: [key], arguments: [...values] }
+      const given = { keys: typeof keys === 'string' ? [keys] : [...keys], arguments: [...values] }
       try {
         return await client.evalSha(createHash('sha1').update(script).digest('hex'), given)
       } catch (error) {

@@ -27,13 +27,10 @@ export async function readFields(exchange: Exchange): Promise<ReadFields> {
   const type = exchange.headers.get('content-type')?.toLowerCase() ?? ''
   const kind = type.startsWith('application/x-www-form-urlencoded') ? 'form' : type.startsWith('application/json') ? 'json' : undefined
   if (!kind || exchange.method === 'HEAD') return { fields: undefined }
-  if (exchange.body === undefined) {
-    const body = await readBody(exchange.req)
-    if (body === undefined) return { refusal: exchange.fail('tooLarge') }
-    exchange.body = body
-  }
-  if (kind === 'json') return { fields: jsonFields(exchange.body.toString('utf8')) }
-  return { fields: new QueryTable(exchange.body.toString('latin1').replace(/\r?\n$/, '')).asFields() }
+  const body = await readWholeBody(exchange)
+  if (body === undefined) return { refusal: exchange.fail('tooLarge') }
+  if (kind === 'json') return { fields: jsonFields(body.toString('utf8')) }
+  return { fields: new QueryTable(body.toString('latin1').replace(/\r?\n$/, '')).asFields() }
 }
 
 /** Takes over fields that were changed as the body of the request. */
@@ -41,14 +38,24 @@ export function changedBody(exchange: Exchange, fields: Fields): void {
   exchange.body = Buffer.from(fields.toString(), 'latin1')
 }
 
-async function readBody(req: IncomingMessage): Promise<Buffer | undefined> {
+/** The body whole, for whoever comes first; undefined when it is longer than that. The request goes on with the bytes that were read. */
+export async function readWholeBody(exchange: Exchange, maxBytes = MAX_READ_BYTES): Promise<Buffer | undefined> {
+  if (exchange.body === undefined) {
+    const body = await readBody(exchange.req, maxBytes)
+    if (body === undefined) return undefined
+    exchange.body = body
+  }
+  return exchange.body.length <= maxBytes ? exchange.body : undefined
+}
+
+async function readBody(req: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {
   const declared = Number(req.headers['content-length'] ?? 0)
-  if (declared > MAX_READ_BYTES) return undefined
+  if (declared > maxBytes) return undefined
   const pieces: Buffer[] = []
   let bytes = 0
-  for await (const piece of req as AsyncIterable<Buffer>) {
+  for await (const piece of req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     bytes += piece.length
-    if (bytes > MAX_READ_BYTES) return undefined
+    if (bytes > maxBytes) return undefined
     pieces.push(piece)
   }
   return Buffer.concat(pieces)

@@ -1,47 +1,85 @@
-// Checked entities to the plan in force: routes with their chains of plugins, services, balancers, consumers with their credentials.
-import { Balancer } from './balancer.ts'
+// Checked entities to the plan in force: routes with their chains of plugins, services, upstreams, consumers with their credentials.
+import { randomBytes } from 'node:crypto'
+import type { Logger } from '../../log/log.ts'
+import { Peer } from './balancing/peer.ts'
+import { Upstream } from './balancing/upstream.ts'
 import type { Entities, Entity } from './config/entities.ts'
+import { type Represent, representer } from './config/entity-json.ts'
 import type { Configuration } from './config/load.ts'
 import type { Problem } from './config/problems.ts'
 import { parsePath } from './config/route-path.ts'
 import { type Consumer, Credentials, hashPassword } from './consumers.ts'
+import type { Exchange } from './exchange.ts'
 import { authorityOf } from './forwarded.ts'
 import { normalisePath } from './path.ts'
-import type { Chain, ChainStep, Route, Service } from './plan.ts'
+import { type Chain, type ChainStep, type ClientTls, chainHas, type Route, type Service } from './plan.ts'
 import { type CompiledPlugin, type Plugin, PluginConfigError, type PluginSetup } from './plugin.ts'
-import { plugins } from './plugins/index.ts'
+import type { PluginState } from './plugin-state.ts'
+import { SECRET_NAMES } from './record/redact.ts'
 import { Router } from './router/router.ts'
 
 export interface Plan {
   readonly router: Router<Route>
-  /** Settings of the file that are taken but not served yet, one sentence each. */
-  readonly notices: readonly string[]
+  /** For requests that no route matched: the plugins that hold everywhere see their answers. */
+  readonly unrouted: Route
+  /** For what is no proper request: nobody looks at it. */
+  readonly malformed: Route
+  readonly upstreams: ReadonlyMap<string, Upstream>
+  /** Lower-case names of headers and parameters whose values no log shows. */
+  readonly secretNames: ReadonlySet<string>
+  readonly entities: Entities
+  /** An entity as the admin API shows it. */
+  readonly represent: Represent
+  /** Certificates of the file for the names that clients ask for. */
+  readonly certificates: readonly Certificate[]
   readonly counts: { readonly services: number; readonly routes: number; readonly consumers: number; readonly plugins: number }
 }
 
+/** PEM texts and the names (`*.example.com` among them) that they are for. */
+export interface Certificate {
+  readonly cert: string
+  readonly key: string
+  readonly names: readonly string[]
+}
+
+export interface BuildSetup {
+  readonly plugins: ReadonlyMap<string, Plugin>
+  readonly log: Logger
+  readonly state: PluginState
+  /** The plan before: what was known of the health of its targets is kept. */
+  readonly before?: Plan | undefined
+}
+
 /** What a configuration turns into, or the mistakes that only show when its parts meet. */
-export function buildPlan({
-  version,
-  transform,
-  entities,
-}: Configuration): { readonly plan: Plan } | { readonly problems: readonly Problem[] } {
+export function buildPlan(
+  { version, transform, entities }: Configuration,
+  { plugins, log, state, before }: BuildSetup,
+): { readonly plan: Plan } | { readonly problems: readonly Problem[] } {
   const problems: Problem[] = []
   const consumers = consumersOf(entities)
   const credentials = credentialsOf(entities, consumers, transform)
   const names = namesOf(consumers)
-  const setup: PluginSetup = { credentials, consumer: (name) => names.get(name) }
+  const setup = (id: string): PluginSetup => ({ credentials, consumer: (name) => names.get(name), log, state, id })
   const compiled = new Map<PluginEntity, CompiledPlugin>()
   for (const entity of entities.plugins) {
     if (!entity.fields.enabled) continue
     try {
-      compiled.set(entity, forProtocols(plugins.get(entity.fields.name)!.compile(withoutNull(entity.fields.config), setup), entity))
+      const plugin = plugins.get(entity.fields.name)!.compile(withoutNull(entity.fields.config), setup(entity.id))
+      compiled.set(entity, forProtocols(plugin, entity))
     } catch (error) {
       if (!(error instanceof PluginConfigError)) throw error
       problems.push({ where: [...entity.where, 'config', ...error.path], what: error.message })
     }
   }
   if (problems.length > 0) return { problems }
-  const services = servicesOf(entities)
+  const represent = representer(plugins, Math.floor(Date.now() / 1000))
+  const upstreams = upstreamsOf(entities, log)
+  for (const [name, upstream] of upstreams) {
+    const same = before?.upstreams.get(name)
+    if (same) upstream.inherit(same)
+  }
+  const services = servicesOf(entities, upstreams, represent)
+  const chain = (routeId: string | undefined, serviceId: string | undefined) => chainOf(routeId, serviceId, compiled, plugins)
   const routes = entities.routes.flatMap((entity) => {
     const serviceId = entity.links['service']
     // The routes of a disabled service are not there.
@@ -58,7 +96,8 @@ export function buildPlan({
       http: fields.protocols.includes('http'),
       https: fields.protocols.includes('https'),
       httpsRedirectStatus: fields.https_redirect_status_code,
-      chain: chainOf(entity.id, serviceId, compiled),
+      ...withTraits(chain(entity.id, serviceId)),
+      entity: represent('routes', entity),
     }
     const conditions = {
       hosts: fields.hosts ?? [],
@@ -73,9 +112,38 @@ export function buildPlan({
   return {
     plan: {
       router: new Router(routes),
-      notices: entities.upstreams.flatMap(unserved),
+      unrouted: nowhere(chain(undefined, undefined)),
+      malformed: nowhere([]),
+      upstreams,
+      secretNames: new Set([
+        ...SECRET_NAMES,
+        ...[...compiled.values()].flatMap(({ secretNames }) => secretNames.map((name) => name.toLowerCase())),
+      ]),
+      entities,
+      represent,
+      certificates: certificatesOf(entities),
       counts: { services: services.size, routes: routes.length, consumers: consumers.size, plugins: compiled.size },
     },
+  }
+}
+
+function withTraits(chain: Chain): Pick<Route, 'chain' | 'filtersBodies' | 'logged'> {
+  return { chain, filtersBodies: chainHas(chain, 'body'), logged: chainHas(chain, 'log') }
+}
+
+function nowhere(chain: Chain): Route {
+  return {
+    id: '',
+    name: undefined,
+    service: undefined,
+    pathRule: { base: '/', strip: false, handling: 'v0' },
+    preserveHost: false,
+    requestBuffering: true,
+    http: true,
+    https: true,
+    httpsRedirectStatus: 426,
+    ...withTraits(chain),
+    entity: undefined,
   }
 }
 
@@ -88,11 +156,14 @@ function withoutNull(config: unknown): unknown {
 /** A plugin that names one scheme alone rests on the other. */
 function forProtocols(plugin: CompiledPlugin, { fields: { protocols } }: PluginEntity): CompiledPlugin {
   if (!protocols || (protocols.includes('http') && protocols.includes('https'))) return plugin
-  const { access, headers } = plugin
+  const { access, headers, body, log } = plugin
+  const applies = ({ client }: Exchange) => protocols.includes(client.scheme)
   return {
-    name: plugin.name,
-    access: access && ((exchange) => (protocols.includes(exchange.client.scheme) ? access(exchange) : undefined)),
-    headers: headers && ((exchange, head) => (protocols.includes(exchange.client.scheme) ? headers(exchange, head) : undefined)),
+    ...plugin,
+    access: access && ((exchange) => (applies(exchange) ? access(exchange) : undefined)),
+    headers: headers && ((exchange, head) => (applies(exchange) ? headers(exchange, head) : undefined)),
+    body: body && ((exchange, head) => (applies(exchange) ? body(exchange, head) : undefined)),
+    log: log && ((record) => (applies(record.exchange) ? log(record) : undefined)),
   }
 }
 
@@ -133,21 +204,75 @@ function credentialsOf(entities: Entities, consumers: ReadonlyMap<string, Consum
       passwordHash: transform ? hashPassword(fields.password, consumer.id) : fields.password.toLowerCase(),
     })
   }
+  for (const { id, links, fields } of entities.jwt_secrets)
+    credentials.addJwt({
+      id,
+      key: fields.key ?? randomText(),
+      algorithm: fields.algorithm,
+      secret: fields.secret ?? randomText(),
+      publicKey: fields.rsa_public_key,
+      consumer: consumers.get(links['consumer']!)!,
+    })
+  for (const { id, links, fields } of entities.hmacauth_credentials)
+    credentials.addHmac({
+      id,
+      username: fields.username,
+      secret: fields.secret ?? randomText(),
+      consumer: consumers.get(links['consumer']!)!,
+    })
   return credentials
 }
 
-function servicesOf({ services, upstreams, targets }: Entities): Map<string, { service: Service; path: string }> {
-  const balancers = new Map(
-    upstreams.map(({ id, fields }) => [
-      fields.name,
-      new Balancer(fields.name, targets.filter(({ links }) => links['upstream'] === id).map(targetOf), fields.host_header),
-    ]),
+const randomText = () => randomBytes(24).toString('base64url')
+
+function upstreamsOf({ upstreams, targets }: Entities, log: Logger): Map<string, Upstream> {
+  const onTurn = (peer: Peer, { name }: Upstream) =>
+    log.warn({ upstream: name, target: peer.name, healthy: peer.healthy }, 'a target changed its health')
+  return new Map(
+    upstreams.map(({ id, fields }) => {
+      const peers = targets.filter(({ links }) => links['upstream'] === id).map(peerOf)
+      const names = { hash_on: fields.hash_on, hash_fallback: fields.hash_fallback }
+      const rule = (side: 'hash_on' | 'hash_fallback') => {
+        const on = names[side]
+        return { on, name: on === 'header' || on === 'query_arg' || on === 'uri_capture' ? fields[`${side}_${on}`] : undefined }
+      }
+      const hash = {
+        rule: rule('hash_on'),
+        fallback: rule('hash_fallback'),
+        cookie: fields.hash_on_cookie,
+        cookiePath: fields.hash_on_cookie_path,
+      }
+      // Older files ask for hashing by hash_on alone.
+      const algorithm = fields.algorithm === 'round-robin' && fields.hash_on !== 'none' ? 'consistent-hashing' : fields.algorithm
+      const settings = {
+        name: fields.name,
+        algorithm,
+        slots: fields.slots,
+        hostHeader: fields.host_header,
+        hash,
+        checks: fields.healthchecks,
+      }
+      return [fields.name, new Upstream(settings, peers, onTurn)]
+    }),
   )
+}
+
+function servicesOf(
+  { services, certificates, ca_certificates }: Entities,
+  upstreams: ReadonlyMap<string, Upstream>,
+  represent: Represent,
+): Map<string, { service: Service; path: string }> {
+  const authorities = new Map(ca_certificates.map(({ id, fields }) => [id, fields.cert]))
+  const pairs = new Map(certificates.map(({ id, fields }) => [id, fields]))
   return new Map(
     services
       .filter(({ fields }) => fields.enabled)
-      .map(({ id, fields }) => {
+      .map((entity) => {
+        const { id, fields, links } = entity
         const scheme = fields.protocol === 'https' ? 'https' : 'http'
+        const own = pairs.get(links['client_certificate'] ?? '')
+        const ca = fields.ca_certificates?.flatMap((caId) => authorities.get(caId) ?? [])
+        const clientTls: ClientTls | undefined = ca || own ? { ca, cert: own?.cert, key: own?.key } : undefined
         const service: Service = {
           id,
           name: fields.name,
@@ -160,32 +285,40 @@ function servicesOf({ services, upstreams, targets }: Entities): Map<string, { s
           writeTimeoutMs: fields.write_timeout,
           readTimeoutMs: fields.read_timeout,
           tlsVerify: fields.tls_verify ?? false,
-          balancer: balancers.get(fields.host),
+          clientTls,
+          balancer: upstreams.get(fields.host),
+          entity: represent('services', entity),
         }
         return [id, { service, path: normalisePath(fields.path ?? '/') }]
       }),
   )
 }
 
-function unserved({ fields: { name, algorithm, healthchecks } }: Entities['upstreams'][number]): string[] {
-  return [
-    ...(algorithm === 'round-robin' ? [] : [`upstream ${name}: ${algorithm} is not served yet, its targets take turns by weight`]),
-    ...(healthchecks === undefined ? [] : [`upstream ${name}: health checks are not served yet, every target is taken for healthy`]),
-  ]
+function certificatesOf({ certificates, snis }: Entities): Certificate[] {
+  return certificates.map(({ id, fields }) => ({
+    cert: fields.cert,
+    key: fields.key,
+    names: snis.filter(({ links }) => links['certificate'] === id).map((sni) => sni.fields.name),
+  }))
 }
 
 const DEFAULT_TARGET_PORT = 8000
 
-function targetOf({ fields: { target, weight } }: Entity<{ target: string; weight: number }>) {
+function peerOf({ fields: { target, weight } }: Entity<{ target: string; weight: number }>): Peer {
   const [, host = target, port] = /^(\[[^\]]+\]|[^:]+)(?::(\d+))?$/.exec(target) ?? []
-  return { host, port: port === undefined ? DEFAULT_TARGET_PORT : Number(port), weight }
+  return new Peer(host, port === undefined ? DEFAULT_TARGET_PORT : Number(port), weight)
 }
 
 /**
  * Which configuration of each plugin runs on a route. The most specific wins: route and service and consumer, route and consumer,
  * service and consumer, route and service, consumer, route, service, everybody.
  */
-function chainOf(routeId: string | undefined, serviceId: string | undefined, compiled: ReadonlyMap<PluginEntity, CompiledPlugin>): Chain {
+function chainOf(
+  routeId: string | undefined,
+  serviceId: string | undefined,
+  compiled: ReadonlyMap<PluginEntity, CompiledPlugin>,
+  plugins: ReadonlyMap<string, Plugin>,
+): Chain {
   const best = new Map<string, Ranking>()
   for (const [{ fields, links }, plugin] of compiled) {
     const { route, service, consumer } = links

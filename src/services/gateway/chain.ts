@@ -1,7 +1,9 @@
-// Runs the plugins of a route over a request, and over the head of its answer.
+// Runs the plugins of a route over a request, over the head and the body of its answer, and when all is over.
+import type { BodyFilter } from './body-filter.ts'
 import type { Refusal } from './errors.ts'
 import type { Exchange } from './exchange.ts'
 import { type Chain, pluginOf } from './plan.ts'
+import type { TrafficRecord } from './record/record.ts'
 import type { ResponseHead } from './response-head.ts'
 
 /** Undefined when every plugin lets the request go on. Stays synchronous as long as the plugins do. */
@@ -18,4 +20,17 @@ export function runAccess(chain: Chain, exchange: Exchange, from = 0): Refusal |
 /** Also for answers of the gateway itself: a refusal carries the CORS headers that let a browser read it. */
 export function runHeaders(chain: Chain, exchange: Exchange, head: ResponseHead): void {
   for (const step of chain) pluginOf(step, exchange)?.headers?.(exchange, head)
+}
+
+export function bodyFilters(chain: Chain, exchange: Exchange, head: ResponseHead): BodyFilter[] {
+  const filters: BodyFilter[] = []
+  for (const step of chain) {
+    const filter = pluginOf(step, exchange)?.body?.(exchange, head)
+    if (filter) filters.push(filter)
+  }
+  return filters
+}
+
+export function runLog(chain: Chain, record: TrafficRecord): void {
+  for (const step of chain) pluginOf(step, record.exchange)?.log?.(record)
 }

@@ -22,9 +22,29 @@ export interface BasicCredential {
   readonly passwordHash: string
 }
 
+export interface JwtCredential {
+  readonly id: string
+  /** What the token names it by. */
+  readonly key: string
+  readonly algorithm: string
+  readonly secret: string
+  /** PEM, for the algorithms with a key pair. */
+  readonly publicKey: string | undefined
+  readonly consumer: Consumer
+}
+
+export interface HmacCredential {
+  readonly id: string
+  readonly username: string
+  readonly secret: string
+  readonly consumer: Consumer
+}
+
 export class Credentials {
   readonly #keys = new Map<string, KeyCredential>()
   readonly #basic = new Map<string, BasicCredential>()
+  readonly #jwt = new Map<string, JwtCredential>()
+  readonly #hmac = new Map<string, HmacCredential>()
 
   addKey(key: string, credential: KeyCredential): void {
     this.#keys.set(digest(byteString(key)), credential)
@@ -32,6 +52,23 @@ export class Credentials {
 
   addBasic(credential: BasicCredential): void {
     this.#basic.set(credential.username, credential)
+  }
+
+  addJwt(credential: JwtCredential): void {
+    this.#jwt.set(credential.key, credential)
+  }
+
+  addHmac(credential: HmacCredential): void {
+    this.#hmac.set(credential.username, credential)
+  }
+
+  /** By the name that a token gives: no secret. */
+  byJwtKey(key: string): JwtCredential | undefined {
+    return this.#jwt.get(key)
+  }
+
+  byHmacName(username: string): HmacCredential | undefined {
+    return this.#hmac.get(username)
   }
 
   /** By the digest of the bytes that were sent: the time of the lookup says nothing about the keys there are. */

@@ -13,6 +13,8 @@ export const gatewayEnv = z
     KONG_PLUGINS: list.default(['bundled']),
     KONG_PROXY_LISTEN: text.default('0.0.0.0:8000, 0.0.0.0:8443 http2 ssl'),
     KONG_STATUS_LISTEN: text.default('off'),
+    /** `off`, or a path (`/dev/stdout` too) and perhaps a format: combined, kong_log_format or json. */
+    KONG_PROXY_ACCESS_LOG: text.default('off'),
     KONG_PORT_MAPS: list.default([]),
     KONG_TRUSTED_IPS: list.default([]),
     KONG_REAL_IP_HEADER: text.default('X-Real-IP'),

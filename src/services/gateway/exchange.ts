@@ -1,11 +1,15 @@
 // One request on its way through the gateway: what the client asked, who it is, and what the service will be sent.
+import { randomBytes } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
+import type { TLSSocket } from 'node:tls'
+import type { Peer } from './balancing/peer.ts'
 import type { Client } from './client.ts'
 import type { Consumer } from './consumers.ts'
 import { type Asked, type ErrorName, errors, type Refusal, refusal } from './errors.ts'
 import type { HeaderTable } from './header-table.ts'
 import type { Route, Service } from './plan.ts'
 import { QueryTable } from './query-table.ts'
+import type { ResponseHead } from './response-head.ts'
 
 /** The parts of a request's target, the path in its one spelling. */
 export interface Target {
@@ -22,17 +26,43 @@ export interface Captures {
   readonly [name: string]: string | undefined
 }
 
+/** One attempt to reach the service. */
+export interface Try {
+  readonly host: string
+  readonly port: number
+  /** Milliseconds since 1970. */
+  readonly startedAt: number
+  latencyMs: number
+  /** Undefined for an attempt that was answered. */
+  failure: ErrorName | undefined
+  code: number | undefined
+}
+
 export class Exchange {
   readonly req: IncomingMessage
   readonly target: Target
   readonly client: Client
   readonly received: number
+  /** As the client sent it, whatever plugins do to `method`. */
+  readonly clientMethod: string
   readonly route: Route
   /** How much of the path the route matched, in characters. */
   readonly matched: number
   readonly captures: Captures | undefined
   /** When the request was handed to the service. */
   proxied: number | undefined
+  /** When the head of the service's answer came. */
+  answeredAt: number | undefined
+  /** What went to the client, once it did. */
+  head: ResponseHead | undefined
+  /** Path and query that the service was asked for. */
+  upstreamUri: string | undefined
+  /** Attempts to reach the service, where somebody wants to know of them. */
+  tries: Try[] | undefined
+  /** The target of a balanced service that has the request now. */
+  peer: Peer | undefined
+  /** A cookie that ties the client to its target, set with the answer. */
+  stickyCookie: string | undefined
   consumer: Consumer | undefined
   /** What told who it is; unset for an anonymous consumer. */
   credentialId: string | undefined
@@ -49,6 +79,7 @@ export class Exchange {
   /** The lines as the client sent them, whatever plugins do to the headers. */
   readonly #sent: readonly string[]
   #query: QueryTable | undefined
+  #id: string | undefined
   #queryChanged = false
   /** Names that the client's Connection header lists: they end here, unless a plugin sets them anew. */
   readonly connectionNamed: Set<string> | undefined
@@ -73,7 +104,8 @@ export class Exchange {
     this.captures = given.captures
     this.headers = given.headers
     this.errorDefaultType = given.errorDefaultType
-    this.method = given.req.method ?? 'GET'
+    this.clientMethod = given.req.method ?? 'GET'
+    this.method = this.clientMethod
     this.connectionNamed = namedByConnection(given.headers)
     this.#sent = given.req.rawHeaders
   }
@@ -85,6 +117,23 @@ export class Exchange {
       if (name.length === key.length && name.toLowerCase() === key) return this.#sent[i + 1]
     }
     return undefined
+  }
+
+  /** The header lines as the client sent them: name, value, name, value. */
+  get sentLines(): readonly string[] {
+    return this.#sent
+  }
+
+  /** 32 hexadecimal digits, for headers and logs. */
+  get id(): string {
+    this.#id ??= randomBytes(16).toString('hex')
+    return this.#id
+  }
+
+  get tls(): { version: string; cipher: string } | undefined {
+    const socket = this.req.socket as TLSSocket
+    if (!socket.encrypted) return undefined
+    return { version: socket.getProtocol?.() ?? '', cipher: socket.getCipher?.()?.name ?? '' }
   }
 
   /** What the client takes, for answers of our own. */

@@ -6,9 +6,11 @@ import type { Duplex } from 'node:stream'
 import { type Dispatcher, handOver, handOverUpgrade } from '../../http/dispatch.ts'
 import type { Handler, UpgradeHandler } from '../../http/handler.ts'
 import type { Logger } from '../../log/log.ts'
+import type { Peer } from './balancing/peer.ts'
+import { type BodyFilter, filterBody } from './body-filter.ts'
 import { limitBody } from './body-limit.ts'
 import type { Plan } from './build.ts'
-import { runAccess, runHeaders } from './chain.ts'
+import { bodyFilters, runAccess, runHeaders, runLog } from './chain.ts'
 import { type Client, clientOf, type TrustSettings } from './client.ts'
 import { type ErrorName, errors, type Refusal, refusal } from './errors.ts'
 import { Exchange, type Target } from './exchange.ts'
@@ -18,12 +20,14 @@ import { HeaderTable } from './header-table.ts'
 import { upstreamPath } from './path.ts'
 import type { Route, Service } from './plan.ts'
 import { failureOf } from './proxy/failure.ts'
-import { hookHead } from './proxy/here.ts'
+import { answerLate, hookHead } from './proxy/here.ts'
 import { proxyOverNetwork } from './proxy/network.ts'
-import { type Overrides, type Place, placeOf } from './proxy/place.ts'
+import { balancedPlace, type Overrides, type Place, placeOf } from './proxy/place.ts'
 import type { Pools } from './proxy/pools.ts'
 import { tunnel } from './proxy/websocket.ts'
 import { announcesBody, BodyError, readAhead, worthWaiting } from './read-ahead.ts'
+import type { AccessLog } from './record/access-log.ts'
+import { TrafficRecord } from './record/record.ts'
 import { addOwnHeaders, addProxiedHeaders, dropHopByHop, type OwnHeaders, type ResponseHead } from './response-head.ts'
 import type { Found } from './router/router.ts'
 import { readTarget } from './target.ts'
@@ -34,6 +38,7 @@ export interface GatewaySettings {
   readonly errorDefaultType: string
   /** 0 is without limit. */
   readonly maxBodyBytes: number
+  readonly accessLog: AccessLog | undefined
 }
 
 /** What an upgrade brings beside the request. */
@@ -92,31 +97,34 @@ export class Gateway {
 
   #answer(req: IncomingMessage, res: ServerResponse, upgrade: Upgrade | undefined, websocket = false): void {
     const received = performance.now()
-    // Behind an upgrade there is no body: what follows the head is another protocol.
-    if (upgrade && announcesBody(req)) {
-      this.#refuseUnrouted(req, res, upgrade, received, 'badRequest')
-      return
-    }
-    const target = readTarget(req.method ?? 'GET', req.url ?? '', req.rawHeaders, req.httpVersion)
-    if (typeof target === 'string') {
-      this.#refuseUnrouted(req, res, upgrade, received, target)
-      return
-    }
+    const plan = this.#plan
     const headers = HeaderTable.fromRaw(req.rawHeaders)
     const client = clientOf(req.socket, (key) => headers.get(key), this.#settings.trust)
-    const found = this.#plan.router.find({
+    // Behind an upgrade there is no body: what follows the head is another protocol.
+    const target =
+      upgrade && announcesBody(req) ? 'badRequest' : readTarget(req.method ?? 'GET', req.url ?? '', req.rawHeaders, req.httpVersion)
+    if (typeof target === 'string') {
+      const exchange = this.#exchange(req, asWritten(req), client, received, { route: plan.malformed, ...UNMATCHED }, headers)
+      this.#watch(plan, exchange, res, upgrade)
+      // What is wrong with the request itself says nothing good about what follows on the connection.
+      res.shouldKeepAlive = false
+      this.#refuse(exchange, res, upgrade, exchange.fail(target))
+      return
+    }
+    const found = plan.router.find({
       method: (req.method ?? 'GET').toUpperCase(),
       path: target.path,
       host: target.host,
       scheme: client.scheme,
       sni: (req.socket as { servername?: string }).servername,
       headerValues: (key) => headers.all(key),
-    })
-    if (!found) {
-      this.#refuseUnrouted(req, res, upgrade, received, 'noRoute')
+    }) ?? { route: plan.unrouted, ...UNMATCHED }
+    const exchange = this.#exchange(req, target, client, received, found, headers)
+    this.#watch(plan, exchange, res, upgrade)
+    if (found.route === plan.unrouted) {
+      this.#refuse(exchange, res, upgrade, exchange.fail('noRoute'))
       return
     }
-    const exchange = this.#exchange(req, target, client, received, found, headers)
     if (client.scheme === 'http' && !found.route.http) {
       this.#refuse(exchange, res, upgrade, httpsOnly(exchange))
       return
@@ -151,13 +159,32 @@ export class Gateway {
     return new Exchange({ req, target, client, received, headers, errorDefaultType, ...found })
   }
 
+  /** Whoever counts or logs is told when the answer is over. */
+  #watch(plan: Plan, exchange: Exchange, res: ServerResponse, upgrade: Upgrade | undefined): void {
+    const { accessLog } = this.#settings
+    const { chain, logged } = exchange.route
+    if (!logged && !accessLog) return
+    const { socket } = exchange.req
+    const before = socket.bytesWritten
+    exchange.tries = []
+    ;(upgrade ? upgrade.socket : res).once('close', () => {
+      const record = new TrafficRecord(exchange, socket.bytesWritten - before, plan.secretNames)
+      try {
+        accessLog?.write(record)
+        if (logged) runLog(chain, record)
+      } catch (error) {
+        this.#log.error({ err: error, route: exchange.route.name }, 'a request could not be logged')
+      }
+    })
+  }
+
   #proxy(exchange: Exchange, res: ServerResponse, upgrade: Upgrade | undefined, websocket: boolean): void {
     const { service } = exchange
     if (!service) {
       this.#refuse(exchange, res, upgrade, exchange.fail('noService'))
       return
     }
-    const place = placeOf(service, this.#dispatcher, this.#overrides)
+    const place = this.#nextPlace(exchange, service, [], upgrade ? upgrade.socket : res)
     const lost = unreachable(exchange, place)
     if (lost) {
       this.#refuse(exchange, res, upgrade, lost)
@@ -169,10 +196,37 @@ export class Gateway {
     if (exchange.body !== undefined) exchange.headers.set('Content-Length', String(exchange.body.length))
     const lines = forwardedLines(exchange, place.authority, { upgrade: tunnelled })
     exchange.proxied = performance.now()
+    exchange.upstreamUri = path
     if (place.at === 'here') this.#proxyHere(exchange, res, upgrade, tunnelled, place, path, lines)
     else if (tunnelled) this.#openTunnel(exchange, res, upgrade, place, path, lines)
     else if (worthWaiting(exchange)) this.#proxyAfterBody(exchange, this.#attach(res, upgrade), place, path, lines)
     else this.#proxyOverNetwork(exchange, this.#attach(res, upgrade), place, path, lines)
+  }
+
+  /** Where the request goes now. A balanced target counts it among its own until it goes elsewhere or ends. */
+  #nextPlace(exchange: Exchange, service: Service, tried: readonly Peer[], life: ServerResponse | Duplex): Place {
+    const place = service.balancer
+      ? balancedPlace(service, exchange, tried, this.#dispatcher, this.#overrides)
+      : placeOf(service, this.#dispatcher, this.#overrides)
+    if (place.at !== 'here' && place.at !== 'network') return place
+    if (place.peer) {
+      if (exchange.peer) exchange.peer.open--
+      else life.once('close', () => void (exchange.peer && exchange.peer.open--))
+      exchange.peer = place.peer
+      place.peer.open++
+    }
+    exchange.tries?.push({ ...place.asked, startedAt: Date.now(), latencyMs: 0, failure: undefined, code: undefined })
+    return place
+  }
+
+  #tryFailed(exchange: Exchange, name: ErrorName): void {
+    const { peer } = exchange
+    if (peer) exchange.service?.balancer?.failed(peer, name)
+    const last = exchange.tries?.at(-1)
+    if (!last) return
+    last.latencyMs = Date.now() - last.startedAt
+    last.failure = name
+    last.code = errors[name].status
   }
 
   #proxyHere(
@@ -191,10 +245,22 @@ export class Gateway {
       return
     }
     this.#attach(res, upgrade)
-    const unhook = hookHead(res, (status, headers) => this.#finishHead(exchange, status, headers))
+    const unhook = hookHead(res, (status, headers) => {
+      late.cancel()
+      return this.#finishHead(exchange, status, headers)
+    })
+    if (exchange.route.filtersBodies) this.#filterBody(exchange, res)
+    const late = answerLate(req, res, exchange.service!.readTimeoutMs, () => {
+      unhook()
+      this.#tryFailed(exchange, 'upstreamTimeout')
+      this.#logFailure(exchange.service!, 'upstreamTimeout', undefined)
+      res.shouldKeepAlive = false
+      this.#send(exchange, res, exchange.fail('upstreamTimeout'))
+    })
     try {
       handOver(endpoint, req, res, rewrite)
     } catch (error) {
+      late.cancel()
       unhook()
       throw error
     }
@@ -222,6 +288,8 @@ export class Gateway {
   ): void {
     const service = exchange.service!
     let next: Place | undefined = first
+    const tried: Peer[] = []
+    if (exchange.route.filtersBodies) this.#filterBody(exchange, res)
     proxyOverNetwork({
       exchange,
       res,
@@ -229,11 +297,14 @@ export class Gateway {
       path,
       headers: lines,
       nextPool: () => {
-        const place = next ?? placeOf(service, this.#dispatcher, this.#overrides)
+        const place = next ?? this.#nextPlace(exchange, service, tried, res)
         next = undefined
+        if (place.at === 'nobody') return 'noPeer'
         if (place.at !== 'network') return 'badUpstream'
+        if (place.peer) tried.push(place.peer)
         return this.#pools.get(place, service)
       },
+      tryFailed: (name) => this.#tryFailed(exchange, name),
       finishHead: (status, headers) => this.#finishHead(exchange, status, headers),
       fail: (name, cause) => {
         this.#logFailure(service, name, cause)
@@ -271,6 +342,7 @@ export class Gateway {
       },
       fail: (error) => {
         const name = failureOf(error)
+        this.#tryFailed(exchange, name)
         this.#logFailure(service, name, error)
         this.#refuse(exchange, res, upgrade, exchange.fail(name))
       },
@@ -281,11 +353,31 @@ export class Gateway {
 
   #finishHead(exchange: Exchange, status: number, headers: HeaderTable): { status: number; headers: string[] } {
     const head: ResponseHead = { status, headers }
+    const now = performance.now()
+    exchange.answeredAt = now
+    if (exchange.peer) exchange.service?.balancer?.answered(exchange.peer, status, now - (exchange.proxied ?? now))
     dropHopByHop(headers)
-    addProxiedHeaders(head, this.#settings.own, exchange, performance.now())
-    addDebugHeaders(exchange, head)
-    runHeaders(exchange.route.chain, exchange, head)
+    addProxiedHeaders(head, this.#settings.own, exchange, now)
+    this.#lastHeaders(exchange, head)
     return { status: head.status, headers: headers.toRaw() }
+  }
+
+  /** What every answer of a route gets, the gateway's own ones included. */
+  #lastHeaders(exchange: Exchange, head: ResponseHead): void {
+    addDebugHeaders(exchange, head)
+    if (exchange.stickyCookie !== undefined) head.headers.append('Set-Cookie', exchange.stickyCookie)
+    runHeaders(exchange.route.chain, exchange, head)
+    exchange.head = head
+  }
+
+  #filterBody(exchange: Exchange, res: ServerResponse): void {
+    let filters: readonly BodyFilter[] | undefined
+    filterBody(res, () => {
+      const { head, route } = exchange
+      if (!head) return { filters: [], bodiless: false }
+      filters ??= bodyFilters(route.chain, exchange, head)
+      return { filters, bodiless: exchange.clientMethod === 'HEAD' || hasNoBody(head.status) }
+    })
   }
 
   /** An answer of the gateway itself on a route: its plugins see the head. */
@@ -300,20 +392,11 @@ export class Gateway {
     }
     const head = ownHead(answer)
     addOwnHeaders(head, this.#settings.own, exchange, performance.now())
-    addDebugHeaders(exchange, head)
-    runHeaders(exchange.route.chain, exchange, head)
-    write(res, head, answer.body)
-  }
-
-  #refuseUnrouted(req: IncomingMessage, res: ServerResponse, upgrade: Upgrade | undefined, received: number, name: ErrorName): void {
-    const { status, message, maker } = errors[name]
-    const asked = { accept: req.headers.accept, contentType: req.headers['content-type'] }
-    const answer = refusal(status, message, maker, asked, [], this.#settings.errorDefaultType)
-    const head = ownHead(answer)
-    addOwnHeaders(head, this.#settings.own, { received, proxied: undefined }, performance.now())
-    // What is wrong with the request itself says nothing good about what follows on the connection.
-    if (name !== 'noRoute') res.shouldKeepAlive = false
-    write(this.#attach(res, upgrade), head, answer.body)
+    this.#lastHeaders(exchange, head)
+    // A failed attempt to proxy has put its filters on already.
+    if (exchange.route.filtersBodies && exchange.proxied === undefined) this.#filterBody(exchange, res)
+    res.writeHead(head.status, head.headers.toRaw())
+    res.end(answer.body)
   }
 
   #bug(exchange: Exchange, res: ServerResponse, upgrade: Upgrade | undefined, error: unknown): void {
@@ -387,7 +470,13 @@ function addDebugHeaders(exchange: Exchange, { headers }: ResponseHead): void {
   if (service.name !== undefined) headers.set('Kong-Service-Name', service.name)
 }
 
-function write(res: ServerResponse, head: ResponseHead, body: string): void {
-  res.writeHead(head.status, head.headers.toRaw())
-  res.end(body)
+const hasNoBody = (status: number): boolean => status === 204 || status === 304
+
+const UNMATCHED = { matched: 0, captures: undefined } as const
+
+/** The target of what is no proper request, for the logs alone. */
+function asWritten({ url = '', headers }: IncomingMessage): Target {
+  const mark = url.indexOf('?')
+  const rawPath = (mark < 0 ? url : url.slice(0, mark)).slice(0, 1024)
+  return { rawPath, path: '/', query: mark < 0 ? '' : url.slice(mark, mark + 1024), host: headers.host ?? '' }
 }

@@ -2,14 +2,18 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { defineService, type Endpoint, type ListenAddress } from '../../service/definition.ts'
-import { buildPlan, type Plan } from './build.ts'
+import { ActiveChecks } from './balancing/active-checks.ts'
+import { type BuildSetup, buildPlan, type Plan } from './build.ts'
 import { AddressSet, type TrustSettings } from './client.ts'
 import { ConfigurationError, loadConfiguration } from './config/load.ts'
 import { type GatewayEnv, gatewayEnv } from './env.ts'
 import { Gateway } from './gateway.ts'
 import { ListenError, parseListen } from './listen.ts'
-import type { Overrides } from './proxy/place.ts'
+import { PluginState } from './plugin-state.ts'
+import { enabledPlugins } from './plugins/enabled.ts'
+import { type Overrides, placeOf } from './proxy/place.ts'
 import { Pools } from './proxy/pools.ts'
+import { openAccessLog } from './record/access-log.ts'
 import { ownHeaders } from './response-head.ts'
 import { statusHandler } from './status.ts'
 import { tlsMaterial } from './tls/material.ts'
@@ -27,7 +31,11 @@ export const gateway = defineService({
     ...parseListen('KONG_STATUS_LISTEN', env.KONG_STATUS_LISTEN).map(({ host, port }) => ({ endpoint: STATUS, host, port })),
   ],
   async start(env, ctx) {
+    const accessLog = openAccessLog(env.KONG_PROXY_ACCESS_LOG, (error, dropped) =>
+      ctx.log.error({ err: error, dropped }, 'the access log cannot be written'),
+    )
     const settings = {
+      accessLog,
       trust: trustOf(env),
       own: ownHeaders(env.KONG_HEADERS),
       errorDefaultType: env.KONG_ERROR_DEFAULT_TYPE,
@@ -41,14 +49,25 @@ export const gateway = defineService({
             http2: secure.some(({ http2 }) => http2),
           }
         : undefined
-    let { plan, hash, unset } = await readPlan(env)
+    const state = new PluginState()
+    const overrides = overridesOf(env)
+    const build = { plugins: enabledPlugins(env.KONG_PLUGINS), log: ctx.log, state }
+    let { plan, hash, unset } = await readPlan(env, build)
     const pools = new Pools(env.KONG_NGINX_PROXY_PROXY_BUFFER_SIZE)
-    const door = new Gateway(plan, { settings, dispatcher: ctx.dispatcher, overrides: overridesOf(env), pools, log: ctx.log })
+    const door = new Gateway(plan, { settings, dispatcher: ctx.dispatcher, overrides, pools, log: ctx.log })
     const tell = (what: string) => {
       ctx.log.info({ ...plan.counts }, what)
-      for (const notice of plan.notices) ctx.log.warn(notice)
       if (unset.length > 0) ctx.log.warn({ variables: unset }, 'keys whose variable is not set were left out of the configuration')
     }
+    const newChecks = () => {
+      const checks = new ActiveChecks(ctx.log, ({ host, port }) => {
+        const place = placeOf({ scheme: 'http', host, port, authority: host }, ctx.dispatcher, overrides)
+        return place.at === 'network' ? place : place.at === 'here' ? 'here' : 'nowhere'
+      })
+      checks.start(plan.upstreams.values())
+      return checks
+    }
+    let checks = newChecks()
     tell('configuration loaded')
     let requests = 0
     const endpoint = {
@@ -71,13 +90,18 @@ export const gateway = defineService({
       health: async () => {},
       async reload() {
         // A file with a mistake rejects here, and the plan in force stays.
-        ;({ plan, hash, unset } = await readPlan(env))
+        ;({ plan, hash, unset } = await readPlan(env, { ...build, before: plan }))
         door.use(plan)
+        checks.stop()
+        checks = newChecks()
         tell('configuration loaded anew')
       },
       async stop() {
+        checks.stop()
         door.closeTunnels()
         await pools.close()
+        await state.close()
+        await accessLog?.flush()
       },
     }
   },
@@ -89,11 +113,11 @@ const OWN_FILES: Readonly<Record<GatewayEnv['PLINTH_GATEWAY_FORM'], URL>> = {
 }
 
 /** Throws ConfigurationError. */
-async function readPlan(env: GatewayEnv): Promise<{ plan: Plan; hash: string; unset: readonly string[] }> {
+async function readPlan(env: GatewayEnv, build: BuildSetup): Promise<{ plan: Plan; hash: string; unset: readonly string[] }> {
   const { name, text } = await configurationText(env)
   const variables = Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
-  const configuration = loadConfiguration(text, { name, variables, enabledPlugins: env.KONG_PLUGINS })
-  const built = buildPlan(configuration)
+  const configuration = loadConfiguration(text, { name, variables, plugins: build.plugins })
+  const built = buildPlan(configuration, build)
   if ('problems' in built) throw new ConfigurationError(name, built.problems)
   return { plan: built.plan, hash: createHash('md5').update(text).digest('hex'), unset: configuration.unset }
 }

@@ -1,5 +1,5 @@
 // The configuration in force, compiled: what one request needs, looked up once. Made anew at a reload and swapped in whole.
-import type { Balancer } from './balancer.ts'
+import type { Upstream } from './balancing/upstream.ts'
 import type { Exchange } from './exchange.ts'
 import type { PathRule } from './path.ts'
 import type { CompiledPlugin } from './plugin.ts'
@@ -17,8 +17,18 @@ export interface Service {
   readonly writeTimeoutMs: number
   readonly readTimeoutMs: number
   readonly tlsVerify: boolean
+  readonly clientTls: ClientTls | undefined
   /** Set when the host is the name of an upstream with targets. */
-  readonly balancer: Balancer | undefined
+  readonly balancer: Upstream | undefined
+  /** As the admin API shows it. */
+  readonly entity: object
+}
+
+/** Whom the gateway trusts and who it is towards a service over https. PEM texts. */
+export interface ClientTls {
+  readonly ca: readonly string[] | undefined
+  readonly cert: string | undefined
+  readonly key: string | undefined
 }
 
 export interface Route {
@@ -34,6 +44,12 @@ export interface Route {
   readonly https: boolean
   readonly httpsRedirectStatus: number
   readonly chain: Chain
+  /** Some plugin of the chain looks at bodies of answers. */
+  readonly filtersBodies: boolean
+  /** Some plugin of the chain is told of finished requests. */
+  readonly logged: boolean
+  /** As the admin API shows it; undefined for requests that no route matched. */
+  readonly entity: object | undefined
 }
 
 /** The plugins of one route in the order in which they run. */
@@ -49,4 +65,11 @@ export interface ChainStep {
 export function pluginOf(step: ChainStep, exchange: Exchange): CompiledPlugin | undefined {
   if (!step.consumers || !exchange.consumer) return step.base
   return step.consumers.get(exchange.consumer.id) ?? step.base
+}
+
+/** Whether any configuration in the chain has the phase. */
+export function chainHas(chain: Chain, phase: 'body' | 'log'): boolean {
+  return chain.some(
+    ({ base, consumers }) => base?.[phase] !== undefined || [...(consumers?.values() ?? [])].some((plugin) => plugin[phase] !== undefined),
+  )
 }

@@ -28,6 +28,10 @@ export class QueryTable {
     return this.#parameters.filter((one) => one.name === name).map(({ value }) => value)
   }
 
+  entries(): readonly { readonly name: string; readonly value: string | undefined }[] {
+    return this.#parameters
+  }
+
   set(name: string, value: string): void {
     const at = this.#parameters.findIndex((one) => one.name === name)
     if (at < 0) {

@@ -1,6 +1,8 @@
 // The entities of a declarative file: their fields with types and defaults, what nests in what, and by which name they are known.
+import { createPublicKey, X509Certificate } from 'node:crypto'
 import { z } from 'zod'
 import { between, headerName, port, reference, tags, text, timeoutMs, uuid, wholeNumber } from './fields.ts'
+import { healthchecks } from './healthchecks.ts'
 
 const id = uuid.optional()
 const stamps = { created_at: wholeNumber.optional(), updated_at: wholeNumber.optional() }
@@ -32,6 +34,8 @@ export const service = z.strictObject({
   enabled: z.boolean().default(true),
   tls_verify: z.boolean().optional(),
   tls_verify_depth: between(0, 64).optional(),
+  client_certificate: reference.optional(),
+  ca_certificates: z.array(uuid).optional(),
   tags,
   ...stamps,
 })
@@ -111,23 +115,107 @@ export const plugin = z.strictObject({
   ...stamps,
 })
 
-const healthchecks = z.unknown()
-export const upstream = z.strictObject({
+/** Their secrets are random where the file gives none. */
+export const jwtSecret = z
+  .strictObject({
+    id,
+    consumer: reference,
+    key: text.optional(),
+    secret: text.optional(),
+    algorithm: z.enum(['HS256', 'HS384', 'HS512', 'RS256', 'RS384', 'RS512', 'ES256', 'ES384']).default('HS256'),
+    rsa_public_key: z.string().refine(isPublicKey, 'invalid key').optional(),
+    tags,
+    ...stamps,
+  })
+  .superRefine(({ algorithm, rsa_public_key }, ctx) => {
+    if (!algorithm.startsWith('HS') && rsa_public_key === undefined)
+      ctx.addIssue({ code: 'custom', path: ['rsa_public_key'], message: 'required field missing' })
+  })
+export const hmacauthCredential = z.strictObject({ id, consumer: reference, username: text, secret: text.optional(), tags, ...stamps })
+
+export const certificate = z.strictObject({
   id,
-  name: text.refine((name) => !/^[\d.]+$/.test(name) && !name.includes(':'), 'Invalid name; must be a valid hostname'),
-  algorithm: z.enum(['round-robin', 'least-connections', 'consistent-hashing']).default('round-robin'),
-  slots: between(10, 65_536).default(10_000),
-  hash_on: z.enum(['none', 'consumer', 'ip', 'header', 'cookie']).default('none'),
-  hash_fallback: z.enum(['none', 'consumer', 'ip', 'header', 'cookie']).default('none'),
-  hash_on_header: headerName.optional(),
-  hash_fallback_header: headerName.optional(),
-  hash_on_cookie: text.optional(),
-  hash_on_cookie_path: z.string().default('/'),
-  host_header: text.optional(),
-  healthchecks: healthchecks.optional(),
+  cert: z.string().refine(isCertificate, 'invalid certificate'),
+  key: text,
+  cert_alt: z.string().refine(isCertificate, 'invalid certificate').optional(),
+  key_alt: text.optional(),
   tags,
   ...stamps,
 })
+const SNI = /^(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*(\.\*)?\.?$|^\*$/
+export const sni = z.strictObject({
+  id,
+  name: text.regex(SNI, 'invalid value: expected a hostname'),
+  certificate: reference,
+  tags,
+  ...stamps,
+})
+export const caCertificate = z.strictObject({
+  id,
+  cert: z.string().refine(isCertificate, 'invalid certificate'),
+  cert_digest: z.string().optional(),
+  tags,
+  ...stamps,
+})
+
+function isPublicKey(pem: string): boolean {
+  try {
+    createPublicKey(pem)
+    return true
+  } catch {
+    // What is no key is told as such.
+    return false
+  }
+}
+
+function isCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).serialNumber !== ''
+  } catch {
+    // What is no certificate is told as such.
+    return false
+  }
+}
+
+const HASH_INPUTS = ['none', 'consumer', 'ip', 'header', 'cookie', 'path', 'query_arg', 'uri_capture'] as const
+
+export const upstream = z
+  .strictObject({
+    id,
+    name: text.refine((name) => !/^[\d.]+$/.test(name) && !name.includes(':'), 'Invalid name; must be a valid hostname'),
+    algorithm: z.enum(['round-robin', 'least-connections', 'consistent-hashing', 'latency']).default('round-robin'),
+    slots: between(10, 65_536).default(10_000),
+    hash_on: z.enum(HASH_INPUTS).default('none'),
+    hash_fallback: z.enum(HASH_INPUTS).default('none'),
+    hash_on_header: headerName.optional(),
+    hash_fallback_header: headerName.optional(),
+    hash_on_cookie: text.optional(),
+    hash_on_cookie_path: z.string().regex(/^\//, 'should start with: /').default('/'),
+    hash_on_query_arg: text.optional(),
+    hash_fallback_query_arg: text.optional(),
+    hash_on_uri_capture: text.optional(),
+    hash_fallback_uri_capture: text.optional(),
+    host_header: text.optional(),
+    client_certificate: reference.optional(),
+    use_srv_name: z.boolean().optional(),
+    healthchecks,
+    tags,
+    ...stamps,
+  })
+  .superRefine((given, ctx) => {
+    const missing = (field: keyof typeof given, when: boolean) => {
+      if (when && given[field] === undefined) ctx.addIssue({ code: 'custom', path: [field], message: 'required field missing' })
+    }
+    for (const side of ['hash_on', 'hash_fallback'] as const)
+      for (const what of ['header', 'query_arg', 'uri_capture'] as const) missing(`${side}_${what}`, given[side] === what)
+    missing('hash_on_cookie', given.hash_on === 'cookie' || given.hash_fallback === 'cookie')
+    if (given.hash_fallback !== 'none' && (given.hash_on === 'none' || given.hash_on === 'cookie'))
+      ctx.addIssue({ code: 'custom', path: ['hash_fallback'], message: 'value must be none' })
+    else if (given.hash_on !== 'none' && given.hash_on === given.hash_fallback && ['consumer', 'ip', 'path'].includes(given.hash_on))
+      ctx.addIssue({ code: 'custom', path: ['hash_fallback'], message: `value must not be ${given.hash_on}` })
+    if (given.hash_on_header && given.hash_on_header.toLowerCase() === given.hash_fallback_header?.toLowerCase())
+      ctx.addIssue({ code: 'custom', message: "values of these fields must be distinct: 'hash_on_header', 'hash_fallback_header'" })
+  })
 export const target = z.strictObject({
   id,
   upstream: reference,
@@ -164,22 +252,39 @@ export type KindName =
   | 'acls'
   | 'keyauth_credentials'
   | 'basicauth_credentials'
+  | 'jwt_secrets'
+  | 'hmacauth_credentials'
+  | 'certificates'
+  | 'snis'
+  | 'ca_certificates'
 
 export const kinds: Readonly<Record<KindName, Kind>> = {
-  services: kind(service, 'name', {}, { routes: 'service', plugins: 'service' }),
+  services: kind(service, 'name', { client_certificate: 'certificates' }, { routes: 'service', plugins: 'service' }),
   routes: kind(route, 'name', { service: 'services' }, { plugins: 'route' }),
   consumers: kind(
     consumer,
     'username',
     {},
-    { acls: 'consumer', keyauth_credentials: 'consumer', basicauth_credentials: 'consumer', plugins: 'consumer' },
+    {
+      acls: 'consumer',
+      keyauth_credentials: 'consumer',
+      basicauth_credentials: 'consumer',
+      jwt_secrets: 'consumer',
+      hmacauth_credentials: 'consumer',
+      plugins: 'consumer',
+    },
   ),
-  upstreams: kind(upstream, 'name', {}, { targets: 'upstream' }),
+  upstreams: kind(upstream, 'name', { client_certificate: 'certificates' }, { targets: 'upstream' }),
   targets: kind(target, 'target', { upstream: 'upstreams' }),
   plugins: kind(plugin, 'name', { service: 'services', route: 'routes', consumer: 'consumers' }),
   acls: kind(acl, 'group', { consumer: 'consumers' }),
   keyauth_credentials: kind(keyauthCredential, 'key', { consumer: 'consumers' }),
   basicauth_credentials: kind(basicauthCredential, 'username', { consumer: 'consumers' }),
+  jwt_secrets: kind(jwtSecret, 'key', { consumer: 'consumers' }),
+  hmacauth_credentials: kind(hmacauthCredential, 'username', { consumer: 'consumers' }),
+  certificates: kind(certificate, 'cert', {}, { snis: 'certificate' }),
+  snis: kind(sni, 'name', { certificate: 'certificates' }),
+  ca_certificates: kind(caCertificate, 'cert'),
 }
 
 export interface Entities {
@@ -192,6 +297,11 @@ export interface Entities {
   acls: Entity<z.output<typeof acl>>[]
   keyauth_credentials: Entity<z.output<typeof keyauthCredential>>[]
   basicauth_credentials: Entity<z.output<typeof basicauthCredential>>[]
+  jwt_secrets: Entity<z.output<typeof jwtSecret>>[]
+  hmacauth_credentials: Entity<z.output<typeof hmacauthCredential>>[]
+  certificates: Entity<z.output<typeof certificate>>[]
+  snis: Entity<z.output<typeof sni>>[]
+  ca_certificates: Entity<z.output<typeof caCertificate>>[]
 }
 
 /** A checked entity: its id, given or made from its name, and what it points to. */

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
+import { enabledPlugins } from '../plugins/enabled.ts'
 import { ConfigurationError, type LoadOptions, loadConfiguration } from './load.ts'
 
 const options = (more: Partial<LoadOptions> = {}): LoadOptions => ({
   name: 'kong.yml',
   variables: {},
-  enabledPlugins: ['bundled'],
+  plugins: enabledPlugins(['bundled']),
   ...more,
 })
 const load = (config: object | string, more: Partial<LoadOptions> = {}) =>
@@ -134,7 +135,7 @@ test('a key that stands twice is told without the key', () => {
 })
 
 test('a plugin that KONG_PLUGINS leaves out is not enabled', () => {
-  expect(complaint({ plugins: [{ name: 'acl', config: { allow: ['a'] } }] }, { enabledPlugins: ['cors'] })).toMatch(
+  expect(complaint({ plugins: [{ name: 'acl', config: { allow: ['a'] } }] }, { plugins: enabledPlugins(['cors']) })).toMatch(
     /plugin 'acl' not enabled/,
   )
 })

@@ -1,7 +1,7 @@
 // A declarative file to checked entities: reads the text, fills in variables, checks every field and reference, and reports every
 // mistake at once. Nothing of a file with a mistake is used.
 import { z } from 'zod'
-import { plugins } from '../plugins/index.ts'
+import type { Plugin } from '../plugin.ts'
 import { type Entities, type Entity, expandUrl, type KindName, kinds } from './entities.ts'
 import { IssuerError } from './expression-variables.ts'
 import { type Reference, referenceText } from './fields.ts'
@@ -14,8 +14,8 @@ export interface LoadOptions {
   /** What the file is called in messages. */
   readonly name: string
   readonly variables: Variables
-  /** KONG_PLUGINS: `bundled` or names. */
-  readonly enabledPlugins: readonly string[]
+  /** Those that the file may use, by name. */
+  readonly plugins: ReadonlyMap<string, Plugin>
 }
 
 export interface Configuration {
@@ -47,16 +47,16 @@ const top = z.looseObject({
 })
 
 /** Throws ConfigurationError. */
-export function loadConfiguration(text: string, { name, variables, enabledPlugins }: LoadOptions): Configuration {
+export function loadConfiguration(text: string, { name, variables, plugins }: LoadOptions): Configuration {
   const { value, unset } = parse(text, name, variables)
   if (typeof value !== 'object' || value === null || Array.isArray(value))
     throw new ConfigurationError(name, [{ where: [], what: 'expected a record of entities' }])
   const problems: Problem[] = []
   const head = top.safeParse(value)
   if (!head.success) problems.push(...problemsOf(head.error, value, []))
-  const reader = new Reader(problems, { version: head.data?._format_version ?? '2.1', enabledPlugins })
+  const reader = new Reader(problems, head.data?._format_version ?? '2.1', plugins)
   for (const [key, list] of Object.entries(value)) {
-    if (key in kinds) reader.readList(key as KindName, list, [key])
+    if (Object.hasOwn(kinds, key)) reader.readList(key as KindName, list, [key])
     else if (!['_format_version', '_transform', '_comment', '_ignore'].includes(key)) problems.push({ where: [key], what: 'unknown field' })
   }
   reader.link()
@@ -87,15 +87,14 @@ interface Draft {
 class Reader {
   readonly #problems: Problem[]
   readonly #version: FormatVersion
-  readonly #enabled: (name: string) => boolean
+  readonly #plugins: ReadonlyMap<string, Plugin>
   readonly #drafts: Draft[] = []
   readonly #seen = new Map<string, Map<string, string>>()
 
-  constructor(problems: Problem[], { version, enabledPlugins }: { version: FormatVersion; enabledPlugins: readonly string[] }) {
+  constructor(problems: Problem[], version: FormatVersion, plugins: ReadonlyMap<string, Plugin>) {
     this.#problems = problems
     this.#version = version
-    const bundled = enabledPlugins.includes('bundled')
-    this.#enabled = (name) => plugins.has(name) && (bundled || enabledPlugins.includes(name))
+    this.#plugins = plugins
   }
 
   readList(kind: KindName, list: unknown, where: Where, parents: Readonly<Record<string, string>> = {}): void {
@@ -116,7 +115,7 @@ class Reader {
     const own: Record<string, unknown> = {}
     const inner: [KindName, unknown][] = []
     for (const [field, value] of Object.entries(given)) {
-      if (field in nested) inner.push([field as KindName, value])
+      if (Object.hasOwn(nested, field)) inner.push([field as KindName, value])
       // A field that is null is one that is not there.
       else if (field !== '_comment' && field !== '_ignore' && value !== null) own[field] = value
     }
@@ -162,8 +161,8 @@ class Reader {
 
   #checkPlugin({ name, config }: Record<string, unknown>, where: Where, bound: boolean): void {
     if (typeof name !== 'string') return
-    const plugin = plugins.get(name)
-    if (!plugin || !this.#enabled(name)) {
+    const plugin = this.#plugins.get(name)
+    if (!plugin) {
       this.#problems.push({
         where: [...where, 'name'],
         what: `plugin '${name}' not enabled; add it to the 'plugins' configuration property`,
@@ -206,8 +205,11 @@ const UNIQUE: ReadonlySet<string> = new Set([
   'upstreams',
   'keyauth_credentials',
   'basicauth_credentials',
+  'jwt_secrets',
+  'hmacauth_credentials',
+  'snis',
 ])
-const SECRET_KEYS: ReadonlySet<string> = new Set(['keyauth_credentials'])
+const SECRET_KEYS: ReadonlySet<string> = new Set(['keyauth_credentials', 'jwt_secrets'])
 
 /** Names are unique for these; the others are told apart by where they stand. */
 function identity(kind: KindName, name: string, where: Where): string {

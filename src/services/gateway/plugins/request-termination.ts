@@ -1,7 +1,9 @@
 // Answers instead of the service. Upstream: Kong's `request-termination`.
 import { z } from 'zod'
+import { readWholeBody } from '../body.ts'
 import { between, text } from '../config/fields.ts'
-import { refusal } from '../errors.ts'
+import { type Refusal, refusal } from '../errors.ts'
+import type { Exchange } from '../exchange.ts'
 import { definePlugin } from '../plugin.ts'
 
 const DEFAULT_MESSAGES: Readonly<Record<number, string>> = {
@@ -34,19 +36,7 @@ export const requestTermination = definePlugin({
     const header = trigger?.toLowerCase()
     return (exchange) => {
       if (trigger !== undefined && header !== undefined && !exchange.headers.has(header) && !exchange.query.has(trigger)) return undefined
-      if (echo) {
-        const request = {
-          method: exchange.method,
-          path: exchange.target.rawPath,
-          headers: Object.fromEntries(exchange.headers.keys().map((key) => [key, exchange.headers.get(key)])),
-        }
-        return {
-          status: status_code,
-          body: JSON.stringify({ message, request }),
-          contentType: 'application/json; charset=utf-8',
-          headers: [],
-        }
-      }
+      if (echo) return echoed(exchange, status_code, message ?? DEFAULT_MESSAGES[status_code])
       if (body !== undefined)
         return { status: status_code, body, contentType: content_type ?? 'application/json; charset=utf-8', headers: [] }
       const said = message ?? DEFAULT_MESSAGES[status_code]
@@ -55,3 +45,29 @@ export const requestTermination = definePlugin({
     }
   },
 })
+
+/** What arrived and where it was going, for whoever debugs a file. */
+async function echoed(exchange: Exchange, status: number, message: string | undefined): Promise<Refusal> {
+  const raw = await readWholeBody(exchange)
+  if (raw === undefined) return exchange.fail('tooLarge')
+  const { client, target, clientMethod, headers, route } = exchange
+  const parameters = new Map<string, unknown>()
+  for (const { name } of exchange.query.entries()) {
+    const values = exchange.query.all(name).map((value) => value ?? true)
+    parameters.set(name, values.length > 1 ? values : values[0])
+  }
+  const lines = new Map(headers.keys().map((key) => [key, headers.lookup(key)]))
+  const colon = target.host.lastIndexOf(':')
+  const request = {
+    scheme: client.scheme,
+    host: colon > 0 && !target.host.endsWith(']') ? target.host.slice(0, colon) : target.host,
+    port: client.port,
+    headers: Object.fromEntries(lines),
+    query: Object.fromEntries(parameters),
+    raw_body: raw.toString('utf8'),
+    method: clientMethod,
+    path: target.rawPath,
+  }
+  const body = JSON.stringify({ message, request, matched_route: route.entity, matched_service: route.service?.entity })
+  return { status, body, contentType: 'application/json; charset=utf-8', headers: [] }
+}

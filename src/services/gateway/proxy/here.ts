@@ -1,6 +1,6 @@
 // A request to a service in this process: its handler gets the very request and response, no byte is copied. The head of its
 // answer passes the plugins by a hook on writeHead, which every way of answering ends in.
-import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { IncomingMessage, OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { HeaderTable } from '../header-table.ts'
 
 type Finish = (status: number, headers: HeaderTable) => { status: number; headers: string[] }
@@ -36,6 +36,31 @@ export function headGiven(res: ServerResponse, reason?: string | GivenHeaders, h
   }
   addGiven(table, typeof reason === 'object' ? reason : headers)
   return table
+}
+
+/**
+ * Calls `answer` when the handler has written no head within its time. A request body that still comes in puts that off: then the client
+ * is the slow one. What the handler writes afterwards goes nowhere, and the end of the connection tells it that nobody waits any more.
+ */
+export function answerLate(req: IncomingMessage, res: ServerResponse, timeoutMs: number, answer: () => void): { cancel(): void } {
+  const { socket } = req
+  let read = socket.bytesRead
+  const timer = setTimeout(() => {
+    if (!req.complete && socket.bytesRead > read) {
+      read = socket.bytesRead
+      timer.refresh()
+      return
+    }
+    answer()
+    res.setHeader = () => res
+    res.writeHead = () => res
+    res.write = () => false
+    res.end = () => res
+  }, timeoutMs)
+  timer.unref()
+  const cancel = () => clearTimeout(timer)
+  res.once('close', cancel)
+  return { cancel }
 }
 
 function addGiven(table: HeaderTable, headers: GivenHeaders | undefined): void {

@@ -32,6 +32,8 @@ export interface NetworkCall {
   readonly headers: readonly string[]
   /** Where the next try goes: the same address, or the next target. */
   nextPool(): Pool | ErrorName
+  /** A try came to nothing. */
+  tryFailed?(name: ErrorName): void
   /** The head of the answer as it goes to the client. */
   finishHead(status: number, headers: HeaderTable): { status: number; headers: string[] }
   /** Nothing was answered: the error to answer. */
@@ -146,6 +148,8 @@ class NetworkExchange implements Undici.DispatchHandler {
 
   onError(error: Error): void {
     if (this.#over) return
+    const slow = !this.#answered && this.#clientIsSlow(error)
+    if (!this.#answered && !slow) this.#call.tryFailed?.(failureOf(error))
     if (!this.#answered && this.#mayTryAgain(error)) {
       this.#triesLeft--
       this.#abort = undefined
@@ -157,7 +161,7 @@ class NetworkExchange implements Undici.DispatchHandler {
     }
     this.#finish()
     if (this.#answered) this.#call.broken(error)
-    else if (this.#clientIsSlow(error)) this.#call.fail('requestTimeout', error)
+    else if (slow) this.#call.fail('requestTimeout', error)
     else this.#call.fail(failureOf(error), error)
   }
 

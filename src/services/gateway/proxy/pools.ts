@@ -9,6 +9,9 @@ type NetworkPlace = Extract<Place, { at: 'network' }>
 const KEEP_ALIVE_MS = 20_000
 const KEEP_ALIVE_MAX_MS = 60_000
 
+/** What of a service its connections depend on. */
+type Pooled = Pick<Service, 'connectTimeoutMs' | 'tlsVerify'> & Partial<Pick<Service, 'clientTls'>>
+
 export class Pools {
   readonly #pools = new Map<string, Pool>()
   readonly #maxHeaderBytes: number
@@ -17,11 +20,12 @@ export class Pools {
     this.#maxHeaderBytes = maxHeaderBytes
   }
 
-  get({ scheme, host, port, authority }: NetworkPlace, service: Pick<Service, 'connectTimeoutMs' | 'tlsVerify'>): Pool {
+  get({ scheme, host, port, authority }: NetworkPlace, service: Pooled): Pool {
     const origin = `${scheme}://${host}:${port}`
     // The name that the certificate has to be for is that of the Host header.
     const servername = scheme === 'https' ? authority.replace(/:\d+$/, '') : ''
-    const key = `${origin} ${service.connectTimeoutMs} ${service.tlsVerify} ${servername}`
+    const { ca, cert, key: clientKey } = service.clientTls ?? {}
+    const key = `${origin} ${service.connectTimeoutMs} ${scheme === 'https' ? `${service.tlsVerify} ${servername} ${ca?.join()} ${cert}` : ''}`
     const found = this.#pools.get(key)
     if (found) return found
     const pool = new Pool(origin, {
@@ -34,7 +38,13 @@ export class Pools {
       // The gateway keeps its own clock of inactivity: undici's runs through long uploads.
       headersTimeout: 0,
       bodyTimeout: 0,
-      connect: { timeout: service.connectTimeoutMs, rejectUnauthorized: service.tlsVerify, ...(servername === '' ? {} : { servername }) },
+      connect: {
+        timeout: service.connectTimeoutMs,
+        rejectUnauthorized: service.tlsVerify,
+        ...(servername === '' ? {} : { servername }),
+        ...(ca ? { ca: [...ca] } : {}),
+        ...(cert === undefined || clientKey === undefined ? {} : { cert, key: clientKey }),
+      },
     })
     this.#pools.set(key, pool)
     return pool

@@ -9,7 +9,8 @@ import { SilenceError } from './failure.ts'
 import type { Place } from './place.ts'
 
 export interface TunnelCall {
-  readonly service: Pick<Service, 'connectTimeoutMs' | 'readTimeoutMs' | 'writeTimeoutMs' | 'tlsVerify'>
+  readonly service: Pick<Service, 'connectTimeoutMs' | 'readTimeoutMs' | 'writeTimeoutMs' | 'tlsVerify'> &
+    Partial<Pick<Service, 'clientTls'>>
   readonly place: Extract<Place, { at: 'network' }>
   readonly path: string
   readonly headers: readonly string[]
@@ -33,7 +34,14 @@ export function tunnel(call: TunnelCall): () => void {
     headers: call.headers as string[],
     setHost: false,
     agent: false,
-    ...(place.scheme === 'https' ? { rejectUnauthorized: service.tlsVerify } : {}),
+    ...(place.scheme === 'https'
+      ? {
+          rejectUnauthorized: service.tlsVerify,
+          ca: service.clientTls?.ca?.slice(),
+          cert: service.clientTls?.cert,
+          key: service.clientTls?.key,
+        }
+      : {}),
   })
   const settle = (): boolean => {
     if (settled) return false
