@@ -1,4 +1,5 @@
-// `plinth serve <service>`: one service alone, a drop-in for its upstream image. Reads the process environment and nothing else.
+// `plinth serve <service>`: one service alone, a drop-in for its upstream image. Reads the process environment, and the files of
+// --config-dir where it is given.
 import { EnvError, readEnv } from '../env/read.ts'
 import { Dispatcher } from '../http/dispatch.ts'
 import { type ListeningServer, serveEndpoint } from '../http/server.ts'
@@ -7,7 +8,8 @@ import type { ListenAddress, RunningService } from '../service/definition.ts'
 import { UndoList } from '../service/undo-list.ts'
 import { kinds, loadKind } from '../stack/kinds.ts'
 import type { FromChild, ToChild } from '../stack/places/process.ts'
-import { CliError, type Command, flagOn, type Invocation } from './command.ts'
+import { CliError, type Command, flagOn, flagText, type Invocation } from './command.ts'
+import { readConfigDir, type WatchOptions, watchConfigDir } from './config-dir.ts'
 import { onCrash } from './crashes.ts'
 import { onSignal } from './signals.ts'
 
@@ -18,13 +20,24 @@ export const serve: Command = {
   args: 'SERVICE',
   minArgs: 1,
   maxArgs: 1,
-  flags: [{ name: 'managed', kind: 'boolean', help: '', hidden: true }],
+  flags: [
+    {
+      name: 'config-dir',
+      kind: 'string',
+      value: 'DIR',
+      help: 'Read the *.env files of this folder over the environment, and again when one of them changes (auth)',
+    },
+    { name: 'managed', kind: 'boolean', help: '', hidden: true },
+  ],
   async run({ args, env, flags, io, signal }: Invocation) {
     const kind = args[0]!
     if (!(kind in kinds)) throw new CliError(`unknown service ${kind}`, { suggestion: `There are: ${Object.keys(kinds).join(', ')}.` })
     const managed = flagOn(flags, 'managed')
     const definition = await loadKind(kind)
-    const values = settingsOf(() => readEnv(definition.env as Parameters<typeof readEnv>[0], env))
+    const configDir = flagText(flags, 'config-dir')
+    const source = () => (configDir === undefined ? env : readConfigDir(configDir, env))
+    const read = () => readEnv(definition.env as Parameters<typeof readEnv>[0], source())
+    const values = settingsOf(read)
     const format = io.outIsTerminal && !managed ? 'pretty' : 'json'
     const log = createLog({ format, level: env['PLINTH_LOG_LEVEL'] || 'info', write: (line) => io.out(line) }).child({ service: kind })
     using _crashes = onCrash((error) => log.error({ err: error }, 'a bug in Plinth or in a library: nobody caught this'))
@@ -38,9 +51,15 @@ export const serve: Command = {
         : definition.listen(values)
       const listening = await listenAt(service, addresses, release, (error) => log.error({ err: error }, 'a request failed by a bug'))
       for (const { endpoint, server } of listening) log.info({ endpoint, host: server.host, port: server.port }, 'listening')
-      using _ = onSignal(['SIGHUP', 'SIGUSR1', 'SIGUSR2'], () => {
-        service.reload?.().catch((error: unknown) => log.error({ err: error }, 'reload failed'))
-      })
+      const reload = async () => {
+        try {
+          await service.reload?.(read())
+        } catch (error) {
+          log.error({ err: error }, 'the configuration could not be read again; the one before holds')
+        }
+      }
+      using _ = onSignal(['SIGHUP', 'SIGUSR1', 'SIGUSR2'], () => void reload())
+      using _watching = configDir === undefined ? undefined : watchConfigDir(configDir, watchOptions(values), () => void reload())
       const parent = managed ? answerParent(service, listening) : signal
       const ended = AbortSignal.any([signal, parent])
       await new Promise<void>((resolve) => {
@@ -52,6 +71,17 @@ export const serve: Command = {
     }
     return 0
   },
+}
+
+/** Upstream's variables of live reload, where the service has them. */
+function watchOptions(values: unknown): WatchOptions {
+  const reloading = values as Partial<Record<string, unknown>>
+  const duration = (name: string, fallback: number) => (typeof reloading[name] === 'number' ? reloading[name] : fallback)
+  return {
+    notify: reloading['GOTRUE_RELOADING_NOTIFY_ENABLED'] !== false,
+    pollMs: reloading['GOTRUE_RELOADING_POLLER_ENABLED'] === true ? duration('GOTRUE_RELOADING_POLLER_INTERVAL', 10_000) : undefined,
+    graceMs: duration('GOTRUE_RELOADING_GRACE_PERIOD_INTERVAL', 5_000),
+  }
 }
 
 interface Listening {

@@ -49,8 +49,11 @@ export interface RunningService {
   health(): Promise<void>
   /** Resolves when the service has ended by itself (its process was killed): it is restarted at once, not at its next health check. */
   readonly ended?: Promise<void>
-  /** Re-reads configuration and caches (SIGHUP, SIGUSR1/2 of the upstream images). */
-  reload?(): Promise<void>
+  /**
+   * Re-reads configuration and caches (SIGHUP, SIGUSR1/2 of the upstream images). `values` are the variables as they are now, in the shape of
+   * the definition's schema; absent where nobody has read them again.
+   */
+  reload?(values?: unknown): Promise<void>
   /** Frees whatever start opened, in reverse order. */
   stop(): Promise<void>
 }

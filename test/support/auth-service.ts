@@ -25,6 +25,10 @@ export interface TestAuth extends AsyncDisposable {
   readonly url: string
   call(method: string, path: string, options?: { body?: unknown; token?: string; headers?: Record<string, string> }): Promise<Reply>
   admin(method: string, path: string, body?: unknown): Promise<Reply>
+  /** Goes on with these variables changed. */
+  reload(changes: Record<string, string>): Promise<void>
+  /** The page of another endpoint of the service. */
+  endpoint(port: number, path: string): Promise<string>
 }
 
 export const sign = (claims: object, secret = JWT_SECRET, header: object = { alg: 'HS256', typ: 'JWT' }): string => {
@@ -35,7 +39,7 @@ export const claimsOf = (token: string): Json => JSON.parse(Buffer.from(token.sp
 
 /** Starts the service on a database whose roles and schemas are there. */
 export async function startAuth(server: TestPostgres, database: string, variables: Record<string, string> = {}): Promise<TestAuth> {
-  const env = readEnv(authEnv, {
+  const settings: Record<string, string> = {
     GOTRUE_DB_DATABASE_URL: server.url('supabase_auth_admin', database),
     API_EXTERNAL_URL: 'http://auth.test',
     GOTRUE_SITE_URL: 'https://app.example',
@@ -47,8 +51,9 @@ export async function startAuth(server: TestPostgres, database: string, variable
     GOTRUE_RATE_LIMIT_EMAIL_SENT: '100000',
     GOTRUE_EXTERNAL_ANONYMOUS_USERS_ENABLED: 'true',
     ...variables,
-  })
-  const service = await auth.start(env, { log: silentLog, dispatcher: new Dispatcher(), signal: new AbortController().signal })
+  }
+  const read = (changes: Record<string, string> = {}) => readEnv(authEnv, { ...settings, ...changes })
+  const service = await auth.start(read(), { log: silentLog, dispatcher: new Dispatcher(), signal: new AbortController().signal })
   const listening = await serveEndpoint(service.endpoints[0]!, '127.0.0.1', 0)
   const url = `http://127.0.0.1:${listening.port}`
   const service_role = sign({ role: 'service_role', exp: Math.floor(Date.now() / 1_000) + 3_600 })
@@ -71,6 +76,15 @@ export async function startAuth(server: TestPostgres, database: string, variable
     url,
     call,
     admin: (method, path, body) => call(method, path, { token: service_role, ...(body === undefined ? {} : { body }) }),
+    reload: async (changes) => service.reload!(read(changes)),
+    async endpoint(port, path) {
+      const server = await serveEndpoint(service.endpoints.find((candidate) => candidate.port === port)!, '127.0.0.1', 0)
+      try {
+        return await (await fetch(`http://127.0.0.1:${server.port}${path}`)).text()
+      } finally {
+        await server.close(0)
+      }
+    },
     async [Symbol.asyncDispose]() {
       await listening.close(0)
       await service.stop()

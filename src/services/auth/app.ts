@@ -49,6 +49,7 @@ const requestId = (state: AuthState) => {
 }
 
 async function serve(route: Route, state: AuthState, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  const began = performance.now()
   const call = callOf(state, request)
   let result: Answer
   try {
@@ -57,6 +58,7 @@ async function serve(route: Route, state: AuthState, request: FastifyRequest, re
   } catch (error) {
     result = refuse(error, { id: call.id, version: request.headers['x-supabase-api-version'] }, state.log)
   }
+  state.metrics.answered(call.method, route.path, result.status, (performance.now() - began) / 1_000, result.headers?.['x-sb-error-code'])
   for (const [name, value] of call.answerHeaders) reply.header(name, value)
   return send(reply, result)
 }

@@ -142,7 +142,7 @@ const characterSets = z.string().transform((value): readonly string[] =>
     .filter((set) => set !== ''),
 )
 
-const smtpHeaders = json.pipe(z.record(z.string(), z.array(z.string()), { error: () => 'JSON of the form {"Header": ["value"]}' }))
+const headerLists = json.pipe(z.record(z.string(), z.array(z.string()), { error: () => 'JSON of the form {"Header": ["value"]}' }))
 const otpLength = count.default(6).transform((length) => (length < 6 || length > 10 ? 6 : length))
 const MINUTE = 60_000
 /** Upstream takes zero for "not set". */
@@ -175,6 +175,10 @@ export const authEnv = z
     GOTRUE_CORS_ALLOWED_HEADERS: list.default([]),
     GOTRUE_LOG_LEVEL: oneOf('trace', 'debug', 'info', 'warn', 'warning', 'error', 'fatal', 'panic').optional(),
     GOTRUE_AUDIT_LOG_DISABLE_POSTGRES: bool.default(false),
+    GOTRUE_METRICS_ENABLED: bool.default(false),
+    GOTRUE_METRICS_EXPORTER: oneOf('prometheus', 'opentelemetry').default('opentelemetry'),
+    OTEL_EXPORTER_PROMETHEUS_HOST: text.default('0.0.0.0'),
+    OTEL_EXPORTER_PROMETHEUS_PORT: port.default(9100),
 
     GOTRUE_JWT_SECRET: secret,
     GOTRUE_JWT_KEYS: secret.optional(),
@@ -216,7 +220,7 @@ export const authEnv = z
     GOTRUE_SMTP_ADMIN_EMAIL: text.default(''),
     GOTRUE_SMTP_SENDER_NAME: text.default(''),
     GOTRUE_SMTP_MAX_FREQUENCY: orWhenZero(MINUTE),
-    GOTRUE_SMTP_HEADERS: smtpHeaders.default({}),
+    GOTRUE_SMTP_HEADERS: headerLists.default({}),
     GOTRUE_MAILER_AUTOCONFIRM: bool.default(false),
     GOTRUE_MAILER_ALLOW_UNVERIFIED_EMAIL_SIGN_INS: bool.default(false),
     GOTRUE_MAILER_SECURE_EMAIL_CHANGE_ENABLED: bool.default(true),
@@ -231,6 +235,15 @@ export const authEnv = z
     GOTRUE_MAILER_TEMPLATE_MAX_SIZE: count.default(1_000_000),
     GOTRUE_MAILER_TEMPLATE_MAX_AGE: duration.default(10 * MINUTE),
     GOTRUE_MAILER_TEMPLATE_RETRY_INTERVAL: duration.default(10_000),
+    GOTRUE_MAILER_TEMPLATE_RELOADING_ENABLED: bool.default(false),
+    GOTRUE_MAILER_TEMPLATE_RELOADING_MAX_IDLE: duration.default(20 * MINUTE),
+    GOTRUE_MAILER_EMAIL_VALIDATION_EXTENDED: bool.default(false),
+    GOTRUE_MAILER_EMAIL_VALIDATION_SERVICE_URL: text.default(''),
+    GOTRUE_MAILER_EMAIL_VALIDATION_SERVICE_HEADERS: headerLists.default({}),
+    GOTRUE_MAILER_EMAIL_VALIDATION_BLOCKED_MX: json
+      .pipe(z.array(z.string(), { error: () => 'a JSON list of host names' }))
+      .transform((hosts): ReadonlySet<string> => new Set(hosts.map((host) => host.replace(/\.$/, '').toLowerCase())))
+      .default(new Set()),
 
     GOTRUE_SMS_AUTOCONFIRM: bool.default(false),
     GOTRUE_SMS_MAX_FREQUENCY: orWhenZero(MINUTE),
@@ -297,6 +310,12 @@ export const authEnv = z
     ...family('GOTRUE_HOOK_', HOOKS, '_ENABLED', bool.default(false)),
     ...family('GOTRUE_HOOK_', HOOKS, '_URI', secret.default('')),
     ...family('GOTRUE_HOOK_', HOOKS, '_SECRETS', secret.default('')),
+
+    // Of `serve --config-dir`.
+    GOTRUE_RELOADING_NOTIFY_ENABLED: bool.default(true),
+    GOTRUE_RELOADING_POLLER_ENABLED: bool.default(false),
+    GOTRUE_RELOADING_POLLER_INTERVAL: orWhenZero(10_000),
+    GOTRUE_RELOADING_GRACE_PERIOD_INTERVAL: duration.default(5_000),
 
     GOTRUE_EXPERIMENTAL_CURSOR_PAGINATION_ENABLED: bool.default(false),
     /** Not upstream's: how many password hashes may wait before further ones are refused. */

@@ -152,6 +152,7 @@ export const errors = {
   smsFailed: worded(422, 'sms_send_failed'),
   addressNotAuthorized: (address: string) =>
     new AuthError(400, 'email_address_not_authorized', `Email address "${address}" cannot be used as it is not authorized`),
+  addressInvalid: (address: string) => new AuthError(400, 'email_address_invalid', `Email address "${address}" is invalid`),
   hookTimeout: fixed(422, 'hook_timeout', 'Failed to reach hook within maximum time of 5.000000 seconds'),
   hookUnreachable: fixed(422, 'hook_timeout_after_retry', 'Failed to reach hook after maximum retries'),
   hookTooLarge: fixed(422, 'hook_payload_over_size_limit', 'Payload size exceeded size limit of 204800 bytes'),

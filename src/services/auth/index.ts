@@ -2,27 +2,40 @@
 import { openPool } from '../../pg/pool.ts'
 import { openRedis } from '../../redis/open.ts'
 import { defineService } from '../../service/definition.ts'
-import { buildApp } from './app.ts'
-import { Cleanup } from './cleanup.ts'
-import { authEnv, DEFAULT_PORT } from './env.ts'
-import { Hooks } from './hooks/hooks.ts'
+import { type AuthEnv, authEnv, DEFAULT_PORT } from './env.ts'
+import { openGeneration } from './generation.ts'
 import { LocalCounters, SharedCounters } from './limits/counters.ts'
-import { Limits } from './limits/limits.ts'
-import { Mailer } from './mail/mailer.ts'
+import { noMetrics, openMetrics } from './metrics.ts'
 import { authMigrationsIn } from './migrations/index.ts'
-import { ValueCipher } from './passwords/encryption.ts'
-import { PasswordHasher } from './passwords/hash.ts'
-import { redirectRules } from './request/redirect-target.ts'
-import { routes } from './routes/index.ts'
-import type { AuthState } from './state.ts'
 import { Database } from './tables/database.ts'
-import { tokenKeys } from './tokens/keys.ts'
 import { Turns } from './tokens/turns.ts'
 
 /** Connections where GOTRUE_DB_MAX_POOL_SIZE does not say how many. */
 const DEFAULT_POOL = 10
+/** Of upstream's exporter for Prometheus. */
+const METRICS_PORT = 9100
+/** How long requests under the configuration before may still take; at the end of the service. */
+const RETIRE_MS = 60_000
+const STOP_MS = 5_000
+/** What a new configuration cannot change while the service runs: it is told so, and needs a restart. */
+const FIXED = [
+  'GOTRUE_DB_DATABASE_URL',
+  'DATABASE_URL',
+  'GOTRUE_DB_MAX_POOL_SIZE',
+  'GOTRUE_DB_NAMESPACE',
+  'DB_NAMESPACE',
+  'GOTRUE_API_HOST',
+  'GOTRUE_API_PORT',
+  'PORT',
+  'GOTRUE_LOG_LEVEL',
+  'GOTRUE_METRICS_ENABLED',
+  'GOTRUE_METRICS_EXPORTER',
+  'PLINTH_REDIS_URL',
+] as const satisfies readonly (keyof AuthEnv)[]
 /** Upstream's names of levels where ours differ. */
 const LEVELS: Readonly<Record<string, string>> = { warning: 'warn', panic: 'fatal' }
+
+const countsForPrometheus = (env: AuthEnv): boolean => env.GOTRUE_METRICS_ENABLED && env.GOTRUE_METRICS_EXPORTER === 'prometheus'
 
 export const auth = defineService({
   name: 'auth',
@@ -30,6 +43,9 @@ export const auth = defineService({
   needs: { db: 'healthy' },
   listen: (env) => [
     { endpoint: DEFAULT_PORT, host: env.GOTRUE_API_HOST || '0.0.0.0', port: env.GOTRUE_API_PORT ?? env.PORT ?? DEFAULT_PORT },
+    ...(countsForPrometheus(env)
+      ? [{ endpoint: METRICS_PORT, host: env.OTEL_EXPORTER_PROMETHEUS_HOST, port: env.OTEL_EXPORTER_PROMETHEUS_PORT }]
+      : []),
   ],
   async start(env, ctx) {
     const log = env.GOTRUE_LOG_LEVEL ? ctx.log.child({}, { level: LEVELS[env.GOTRUE_LOG_LEVEL] ?? env.GOTRUE_LOG_LEVEL }) : ctx.log
@@ -40,47 +56,50 @@ export const auth = defineService({
       applicationName: 'plinth auth',
       log,
     })
-    const mailer = new Mailer(env, log)
     const counters = env.PLINTH_REDIS_URL
       ? new SharedCounters(await openRedis(env.PLINTH_REDIS_URL, log), env.API_EXTERNAL_URL)
       : new LocalCounters()
     try {
-      const database = new Database(pool, schema, log)
-      const state: AuthState = {
-        env,
+      const prometheus = countsForPrometheus(env) ? await openMetrics() : undefined
+      const lasting = {
         log,
-        pool: database,
-        keys: tokenKeys(env),
-        redirects: redirectRules(env.GOTRUE_SITE_URL, env.GOTRUE_URI_ALLOW_LIST),
-        limits: new Limits(env, counters),
-        hooks: new Hooks(env, database),
-        mailer,
-        passwords: new PasswordHasher(env.PLINTH_AUTH_HASH_QUEUE),
-        cipher: new ValueCipher(env),
+        pool: new Database(pool, schema, log),
+        counters,
         refreshing: new Turns(),
-        cleanup: env.GOTRUE_DB_CLEANUP_ENABLED ? new Cleanup(env, log) : undefined,
+        metrics: prometheus?.metrics ?? noMetrics,
       }
+      let current = await openGeneration(env, lasting)
       const client = await pool.connect()
       try {
         await authMigrationsIn(schema).migrate(client)
       } finally {
         client.release()
       }
-      const app = await buildApp(state, routes)
       return {
-        endpoints: [{ port: DEFAULT_PORT, handle: app.routing }],
+        endpoints: [
+          { port: DEFAULT_PORT, handle: (req, res) => current.handle(req, res) },
+          ...(prometheus ? [{ port: METRICS_PORT, handle: prometheus.handle }] : []),
+        ],
         health: async () => {
           await pool.query('select 1')
         },
+        reload: async (values) => {
+          if (values === undefined) return
+          const next = values as AuthEnv
+          const fixed = FIXED.filter((name) => String(next[name] ?? '') !== String(env[name] ?? ''))
+          if (fixed.length > 0) log.warn({ variables: fixed }, 'these variables take effect at the next start only')
+          const before = current
+          current = await openGeneration(next, lasting)
+          log.info('the configuration was read again')
+          before.retire(RETIRE_MS).catch((error: unknown) => log.warn({ err: error }, 'the configuration before could not be closed'))
+        },
         stop: async () => {
-          await app.close()
-          mailer.stop()
+          await current.retire(STOP_MS)
           await counters.close()
           await pool.end()
         },
       }
     } catch (error) {
-      mailer.stop()
       await counters.close()
       await pool.end()
       throw error

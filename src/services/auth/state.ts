@@ -5,6 +5,7 @@ import type { AuthEnv } from './env.ts'
 import type { Hooks } from './hooks/hooks.ts'
 import type { Limits } from './limits/limits.ts'
 import type { Mailer } from './mail/mailer.ts'
+import type { Metrics } from './metrics.ts'
 import type { ValueCipher } from './passwords/encryption.ts'
 import type { PasswordHasher } from './passwords/hash.ts'
 import type { RedirectRules } from './request/redirect-target.ts'
@@ -21,6 +22,7 @@ export interface AuthState {
   readonly limits: Limits
   readonly hooks: Hooks
   readonly mailer: Mailer
+  readonly metrics: Metrics
   readonly passwords: PasswordHasher
   readonly cipher: ValueCipher
   /** Of those who refresh one session at the same time. */

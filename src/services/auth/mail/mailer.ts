@@ -2,6 +2,7 @@
 import { createTransport, type Transporter } from 'nodemailer'
 import type { Logger } from '../../../log/log.ts'
 import { type AuthEnv, TEMPLATES, type TemplateName } from '../env.ts'
+import { AddressCheck } from './address-check.ts'
 import { DEFAULT_MAILS } from './defaults.ts'
 import { parseTemplate, type Template } from './go-template.ts'
 import { HtmlOutput, TextOutput } from './html-output.ts'
@@ -24,6 +25,12 @@ export interface MailValues {
   readonly FactorType?: string
 }
 
+interface Body {
+  load(): Promise<Template>
+  renew?(): Promise<unknown>
+}
+
+const RENEW_MIN_MS = 1_000
 // A request waits for its mail at most this long: connect, greeting, and silence in between.
 const SMTP_TIMEOUT_MS = 8_000
 const MAX_CONNECTIONS = 5
@@ -33,7 +40,10 @@ export class Mailer {
   readonly #log: Logger
   readonly #transport: Transporter | undefined
   readonly #subjects: ReadonlyMap<TemplateName, Template>
-  readonly #bodies: ReadonlyMap<TemplateName, { load(): Promise<Template> }>
+  readonly #bodies: ReadonlyMap<TemplateName, Body>
+  readonly #addresses: AddressCheck
+  readonly #timer: NodeJS.Timeout | undefined
+  #usedAt = Date.now()
 
   constructor(env: AuthEnv, log: Logger) {
     this.#env = env
@@ -41,10 +51,17 @@ export class Mailer {
     this.#transport = env.GOTRUE_SMTP_HOST ? openTransport(env) : undefined
     this.#subjects = new Map(TEMPLATES.map((name) => [name, this.#subject(name)]))
     this.#bodies = new Map(TEMPLATES.map((name) => [name, this.#body(name)]))
+    this.#addresses = new AddressCheck(env)
+    if (env.GOTRUE_MAILER_TEMPLATE_RELOADING_ENABLED) {
+      this.#renew()
+      this.#timer = setInterval(() => this.#renew(), Math.max(RENEW_MIN_MS, env.GOTRUE_MAILER_TEMPLATE_RETRY_INTERVAL)).unref()
+    }
   }
 
-  /** Rejects with what the SMTP server or the connection said. */
+  /** Rejects with `email_address_invalid`, or what the SMTP server or the connection said. */
   async send(template: TemplateName, to: string, values: MailValues): Promise<void> {
+    this.#usedAt = Date.now()
+    await this.#addresses.check(to)
     const data = { SiteURL: this.#env.GOTRUE_SITE_URL, ...values }
     const subject = new TextOutput()
     this.#subjects.get(template)!.execute(data, subject)
@@ -66,7 +83,14 @@ export class Mailer {
   }
 
   stop(): void {
+    clearInterval(this.#timer)
     this.#transport?.close()
+  }
+
+  /** Texts that grow old are read again before a mail has to wait for it, while mails are sent at all. */
+  #renew(): void {
+    if (Date.now() - this.#usedAt > this.#env.GOTRUE_MAILER_TEMPLATE_RELOADING_MAX_IDLE) return
+    for (const body of this.#bodies.values()) void body.renew?.()
   }
 
   async #render(template: TemplateName, data: MailValues): Promise<string> {
@@ -93,7 +117,7 @@ export class Mailer {
     }
   }
 
-  #body(name: TemplateName): { load(): Promise<Template> } {
+  #body(name: TemplateName): Body {
     const { body } = DEFAULT_MAILS[name]
     const value = this.#env[`GOTRUE_MAILER_TEMPLATES_${name}`]
     if (value === undefined) {

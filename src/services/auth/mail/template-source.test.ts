@@ -64,3 +64,17 @@ test('a source that fails leaves the default, and later the last good text', asy
   now = 10_000
   expect(await filled(web)).toBe('one 42')
 })
+
+test('a text is renewed before it is old, so that no mail waits for it', async () => {
+  now = 20_000
+  answer = { status: 200, text: 'early {{ .Token }}' }
+  const web = source(`${url}/tpl`)
+  await web.renew()
+  answer = { status: 200, text: 'later {{ .Token }}' }
+  now += 500
+  await web.renew()
+  expect(await filled(web)).toBe('early 42')
+  now += 450
+  await web.renew()
+  expect(await filled(web)).toBe('later 42')
+})

@@ -40,10 +40,21 @@ export class TemplateSource {
     this.#fallback = parseTemplate(fallback)
   }
 
+  /** Reads the text again when nine tenths of its time are over, or when there is none yet. */
+  async renew(): Promise<void> {
+    const now = (this.#options.now ?? Date.now)()
+    if (this.#kept && now - this.#kept.at < this.#options.maxAgeMs * 0.9) return
+    if (now - this.#triedAt >= this.#options.retryMs) await this.#once(now)
+  }
+
   load(): Promise<Template> {
     const now = (this.#options.now ?? Date.now)()
     if (this.#kept && now - this.#kept.at < this.#options.maxAgeMs) return Promise.resolve(this.#kept.template)
     if (now - this.#triedAt < this.#options.retryMs) return Promise.resolve(this.#kept?.template ?? this.#fallback)
+    return this.#once(now)
+  }
+
+  #once(now: number): Promise<Template> {
     this.#loading ??= this.#read(now).finally(() => {
       this.#loading = undefined
     })

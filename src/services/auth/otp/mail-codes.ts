@@ -125,12 +125,17 @@ export function linkFor(state: AuthState, call: Call, type: LinkType, hash: stri
 async function post(context: Context, user: User, kind: MailKind, token: MadeToken, current?: MadeToken): Promise<void> {
   const { state, call } = context
   for (const address of kind === 'email_change' ? [user.email, user.email_change] : [user.email]) checkAuthorized(state, address)
-  await state.limits.mail()
+  await state.limits.mail().catch((error: unknown) => {
+    state.metrics.mail('limited')
+    throw error
+  })
   const send = async () => {
     try {
       if (state.hooks.enabled('SEND_EMAIL')) await postByHook(context, user, kind, token, current)
       else await postBySmtp(state, call, user, kind, token, current)
+      state.metrics.mail('sent')
     } catch (error) {
+      state.metrics.mail('failed')
       if (error instanceof AuthError) throw error
       throw errors.failure(`Error sending ${KINDS[kind].name} email`, error)
     }

@@ -2,6 +2,7 @@
 import { verify as verifyArgon2 } from '@node-rs/argon2'
 import { hash as bcryptHash, parseOptions, verify as verifyBcrypt } from '@node-rs/bcrypt'
 import { errors } from '../errors.ts'
+import { type Metrics, noMetrics } from '../metrics.ts'
 import { parseArgon2, parseFirebase, verifyFirebase } from './imported.ts'
 import { WorkQueue } from './queue.ts'
 
@@ -12,25 +13,34 @@ const NOBODY = '$2a$10$EzjT4OxdqKMocV/KMqb6jOkiVLSvMRKwnysBDNfwJQTV4TSZw9L8u'
 
 export class PasswordHasher {
   readonly #queue: WorkQueue
+  readonly #metrics: Metrics
 
-  constructor(waitingMax: number) {
+  constructor(waitingMax: number, metrics: Metrics = noMetrics) {
+    this.#metrics = metrics
     this.#queue = new WorkQueue(waitingMax, () => errors.requestRate())
   }
 
   /** Throws `validation_failed` over 72 bytes. */
   async hash(password: string): Promise<string> {
     if (isTooLong(password)) throw errors.validation('Password cannot be longer than 72 characters')
-    return this.#queue.run(() => bcryptHash(password, { cost: COST, version: '2a' }))
+    return this.#run('generate', () => bcryptHash(password, { cost: COST, version: '2a' }))
   }
 
   async matches(hash: string, password: string): Promise<boolean> {
     if (hash === '') return false
-    return this.#queue.run(() => compare(hash, password))
+    return this.#run('compare', () => compare(hash, password))
   }
 
   /** Takes as long as refusing a wrong password does. */
   async refuse(password: string): Promise<void> {
-    await this.#queue.run(() => verifyBcrypt(password, NOBODY))
+    await this.#run('compare', () => verifyBcrypt(password, NOBODY))
+  }
+
+  async #run<Result>(kind: 'generate' | 'compare', work: () => Promise<Result>): Promise<Result> {
+    this.#metrics.hashing(kind, 'submitted')
+    const result = await this.#queue.run(work)
+    this.#metrics.hashing(kind, 'completed')
+    return result
   }
 }
 

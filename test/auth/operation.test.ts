@@ -1,0 +1,72 @@
+// Auth while it runs: a new configuration without a restart, and what it tells Prometheus.
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { silentSmtp } from '../fakes/smtp.ts'
+import { newAddress, signedIn, startAuth } from '../support/auth-service.ts'
+import { startPostgres, type TestPostgres } from '../support/postgres.ts'
+import { createRoles, createSchemas } from '../support/roles.ts'
+
+let server: TestPostgres
+beforeAll(async () => {
+  server = await startPostgres()
+  await createRoles(await server.connect())
+  await server.database('operation')
+  await createSchemas(await server.connect('supabase_admin', 'operation'))
+})
+afterAll(async () => server?.[Symbol.asyncDispose]())
+
+const signUp = () => ({ body: { email: newAddress(), password: 'Some-pass-1' } })
+
+test('a new configuration holds for the next request, and counts go on', async () => {
+  const limited = { GOTRUE_RATE_LIMIT_HEADER: 'X-Client', GOTRUE_RATE_LIMIT_OTP: '0.001' }
+  await using auth = await startAuth(server, 'operation', limited)
+  const headers = { 'x-client': 'someone' }
+  const user = await signedIn(auth)
+  for (let i = 0; i < 30; i++) await auth.call('POST', '/recover', { body: { email: 'nobody@kit.example' }, headers })
+  await auth.reload({ GOTRUE_DISABLE_SIGNUP: 'true' })
+  expect((await auth.call('GET', '/settings')).json.disable_signup).toBe(true)
+  expect((await auth.call('POST', '/signup', signUp())).json.error_code).toBe('signup_disabled')
+  expect((await auth.call('GET', '/user', { token: user.access_token })).status).toBe(200)
+  expect((await auth.call('POST', '/recover', { body: { email: 'nobody@kit.example' }, headers })).status).toBe(429)
+})
+
+test('a configuration that cannot be used leaves the one before', async () => {
+  await using auth = await startAuth(server, 'operation')
+  await expect(auth.reload({ GOTRUE_HOOK_SEND_EMAIL_ENABLED: 'true', GOTRUE_HOOK_SEND_EMAIL_URI: 'http://evil.example/' })).rejects.toThrow(
+    'GOTRUE_HOOK_SEND_EMAIL_URI',
+  )
+  expect((await auth.call('POST', '/signup', signUp())).status).toBe(200)
+})
+
+test('a request that is on its way is finished under the configuration it came under', async () => {
+  await using fake = await silentSmtp()
+  await using auth = await startAuth(server, 'operation', {
+    GOTRUE_SMTP_HOST: '127.0.0.1',
+    GOTRUE_SMTP_PORT: String(fake.port),
+    GOTRUE_SMTP_ADMIN_EMAIL: 'a@kit.example',
+    GOTRUE_API_MAX_REQUEST_DURATION: '2s',
+  })
+  const waiting = auth.call('POST', '/signup', signUp())
+  await expect.poll(() => fake.connections(), { timeout: 20_000 }).toBeGreaterThan(0)
+  await auth.reload({ GOTRUE_SMTP_HOST: '', GOTRUE_DISABLE_SIGNUP: 'true' })
+  expect((await auth.call('GET', '/settings')).json.disable_signup).toBe(true)
+  expect((await waiting).json.error_code).toBe('request_timeout')
+})
+
+test('Prometheus is told what was answered, by route and never by path', async () => {
+  await using auth = await startAuth(server, 'operation', { GOTRUE_METRICS_ENABLED: 'true', GOTRUE_METRICS_EXPORTER: 'prometheus' })
+  const user = await signedIn(auth)
+  await auth.admin('GET', `/admin/users/${user.id}`)
+  await auth.call('GET', '/user')
+  await auth.call('POST', '/signup', signUp())
+  const page = await auth.endpoint(9100, '/metrics')
+  for (const line of [
+    'gotrue_running 1',
+    'http_status_codes_total{code="200",http_route="/admin/users/:user_id"} 1',
+    'http_status_codes_total{code="401",http_route="/user"} 1',
+    'global_auth_errors_total{type="api",error="no_authorization"} 1',
+    'gotrue_compare_hash_and_password_completed_total 1',
+    'global_auth_email_send_operations_total 1',
+  ])
+    expect(page).toContain(`${line}\n`)
+  expect(page).not.toContain(user.id)
+})
