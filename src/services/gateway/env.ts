@@ -1,7 +1,7 @@
 // Variables of upstream's gateway containers, by their names there. Reference: gateway.md A10 and B1. All others pass through
 // unread: the declarative file may name any of them as `$NAME`.
 import { z } from 'zod'
-import { bool, count, list, secret, text } from '../../env/types.ts'
+import { bool, count, list, secret, text, url } from '../../env/types.ts'
 
 export const gatewayEnv = z
   .object({
@@ -30,6 +30,15 @@ export const gatewayEnv = z
     KONG_SSL_CERT_KEY: text.optional(),
     /** Folder in which a certificate of the gateway's own making is kept (`ssl/`); without one it lasts as long as the process. */
     KONG_PREFIX: text.optional(),
+    /** Names under which the gateway is on the internet, comma separated: each gets a certificate from an authority (ACME). */
+    PLINTH_DOMAIN: list
+      .refine((names) => names.every((name) => DOMAIN.test(name)), { error: () => 'names such as api.example.org, without scheme or port' })
+      .default([]),
+    /** Where the authority sends warnings. */
+    PLINTH_ACME_EMAIL: text.default(''),
+    PLINTH_ACME_DIRECTORY_URL: url.default('https://acme-v02.api.letsencrypt.org/directory'),
+    /** The proof that the authority asks for: on port 80 (http-01) or 443 (tls-alpn-01) of each name. */
+    PLINTH_ACME_CHALLENGE: z.enum(['http-01', 'tls-alpn-01'], { error: () => 'http-01 or tls-alpn-01' }).default('http-01'),
     SUPABASE_ANON_KEY: secret.default(''),
     SUPABASE_SERVICE_KEY: secret.default(''),
     SUPABASE_PUBLISHABLE_KEY: secret.default(''),
@@ -44,6 +53,8 @@ export const gatewayEnv = z
   .catchall(z.string())
 
 export type GatewayEnv = z.output<typeof gatewayEnv>
+
+const DOMAIN = /^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/i
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 }
 

@@ -1,7 +1,8 @@
 // The gateway as a service: reads the declarative file, keeps the plan in force, and listens as upstream's image does.
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { defineService, type Endpoint, type ListenAddress } from '../../service/definition.ts'
+import { join } from 'node:path'
+import { defineService, type Endpoint, type ListenAddress, type TlsMaterial } from '../../service/definition.ts'
 import { ActiveChecks } from './balancing/active-checks.ts'
 import { type BuildSetup, buildPlan, type Plan } from './build.ts'
 import { AddressSet, type TrustSettings } from './client.ts'
@@ -16,7 +17,9 @@ import { Pools } from './proxy/pools.ts'
 import { openAccessLog } from './record/access-log.ts'
 import { ownHeaders } from './response-head.ts'
 import { statusHandler } from './status.ts'
-import { tlsMaterial } from './tls/material.ts'
+import { Certificates } from './tls/certificates.ts'
+import { TlsError, tlsMaterial } from './tls/material.ts'
+import { type PublicNames, type PublicNamesSettings, publicNames } from './tls/public-names.ts'
 
 const HTTP = 8000
 const HTTPS = 8443
@@ -42,11 +45,16 @@ export const gateway = defineService({
       maxBodyBytes: env.KONG_CLIENT_MAX_BODY_SIZE || env.KONG_NGINX_HTTP_CLIENT_MAX_BODY_SIZE,
     }
     const secure = parseListen('KONG_PROXY_LISTEN', env.KONG_PROXY_LISTEN).filter(({ tls }) => tls)
-    const tls =
+    const certificates = new Certificates()
+    const names =
+      secure.length > 0 && env.PLINTH_DOMAIN.length > 0 ? await publicNames(publicNamesSettings(env), certificates, ctx.log) : undefined
+    const tls: TlsMaterial | undefined =
       secure.length > 0
         ? {
             ...(await tlsMaterial({ certFile: env.KONG_SSL_CERT, keyFile: env.KONG_SSL_CERT_KEY, prefix: env.KONG_PREFIX })),
             http2: secure.some(({ http2 }) => http2),
+            contextFor: (name) => certificates.contextFor(name),
+            ...(names && { validation: names.challenges }),
           }
         : undefined
     const state = new PluginState()
@@ -82,7 +90,7 @@ export const gateway = defineService({
     }
     return {
       endpoints: [
-        { port: HTTP, ...endpoint },
+        { port: HTTP, ...endpoint, ...(names && { handle: behind(names, endpoint.handle) }) },
         ...(tls ? [{ port: HTTPS, ...endpoint, tls }] : []),
         { port: STATUS, handle: statusHandler({ configurationHash: () => hash, requests: () => requests }) },
       ],
@@ -97,6 +105,7 @@ export const gateway = defineService({
         tell('configuration loaded anew')
       },
       async stop() {
+        await names?.stop()
         checks.stop()
         door.closeTunnels()
         await pools.close()
@@ -110,6 +119,25 @@ export const gateway = defineService({
 const OWN_FILES: Readonly<Record<GatewayEnv['PLINTH_GATEWAY_FORM'], URL>> = {
   'self-hosted': new URL('./defaults/self-hosted.yml', import.meta.url),
   local: new URL('./defaults/local.yml', import.meta.url),
+}
+
+const behind =
+  (names: PublicNames, handle: Endpoint['handle']): Endpoint['handle'] =>
+  (req, res) => {
+    if (!names.answer(req, res)) handle(req, res)
+  }
+
+/** Throws TlsError. */
+function publicNamesSettings(env: GatewayEnv): PublicNamesSettings {
+  if (env.KONG_PREFIX === undefined) throw new TlsError('PLINTH_DOMAIN: set KONG_PREFIX too, the folder in which the certificates are kept')
+  return {
+    domains: env.PLINTH_DOMAIN,
+    directoryUrl: env.PLINTH_ACME_DIRECTORY_URL,
+    email: env.PLINTH_ACME_EMAIL,
+    challenge: env.PLINTH_ACME_CHALLENGE,
+    folder: join(env.KONG_PREFIX, 'ssl'),
+    httpsPort: Number(env.KONG_PORT_MAPS.find((item) => item.endsWith(`:${HTTPS}`))?.split(':')[0] ?? HTTPS),
+  }
 }
 
 /** Throws ConfigurationError. */
