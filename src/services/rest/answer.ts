@@ -4,7 +4,7 @@ import { Cancellation, type Executor } from '../../pg/executor.ts'
 import type { Authenticator, Session } from './auth.ts'
 import { type RestConfig, VERSION } from './config.ts'
 import { RestError } from './errors.ts'
-import { readBody } from './parse/body.ts'
+import { type BodyMemory, readBody } from './parse/body.ts'
 import { type Payload, parsePayload } from './parse/payload.ts'
 import { headerText, parseRequest, type Request } from './parse/request.ts'
 import { shapeOf } from './parse/shape.ts'
@@ -30,6 +30,8 @@ export interface State {
   readonly cache: SchemaCache | undefined
   readonly roles: ReadonlyMap<string, RoleSettings>
   readonly plans: PlanCache
+  /** What bodies under way hold, all together. */
+  readonly bodies: BodyMemory
   readonly onBug: (error: unknown) => void
 }
 
@@ -59,7 +61,7 @@ export async function serve(req: IncomingMessage, res: ServerResponse, state: St
     if (state.cache === undefined) throw new RestError('PGRST002')
     const cancellation = new Cancellation()
     res.on('close', () => cancellation.cancel())
-    answer = await answerTo(req, session, state, state.cache, cancellation, timings)
+    answer = await answerTo(req, res, session, state, state.cache, cancellation, timings)
   } catch (error) {
     refused = true
     const context = { anonymous: (session ?? NO_SESSION).anonymous, verbose: config.verboseErrors }
@@ -72,6 +74,7 @@ export async function serve(req: IncomingMessage, res: ServerResponse, state: St
 
 async function answerTo(
   req: IncomingMessage,
+  res: ServerResponse,
   session: Session,
   state: State,
   cache: SchemaCache,
@@ -85,7 +88,7 @@ async function answerTo(
   let payload: Payload | undefined
   if (shape !== undefined) {
     const context = carriesBody(req.method) ? plans.bodyOf(shape) : undefined
-    if (context !== undefined) payload = parsePayload(await readBody(req), context)
+    if (context !== undefined) payload = parsePayload(await bodyOf(req, res, state), context)
     if (context !== undefined || !carriesBody(req.method)) prepared = plans.get(shape, payload)
   }
   if (prepared === undefined) {
@@ -95,7 +98,7 @@ async function answerTo(
       return openApiAnswer(request, session, { config, cache, transactions: state.transactions }, cancellation)
     }
     const context = contextOf(request)
-    if (context !== undefined) payload ??= parsePayload(await readBody(req), context)
+    if (context !== undefined) payload ??= parsePayload(await bodyOf(req, res, state), context)
     const parsed = timings === undefined ? 0 : performance.now()
     prepared = prepare(request, payload, cache, config)
     if (shape !== undefined) {
@@ -136,6 +139,13 @@ async function answerTo(
     timings.response = performance.now() - ran
   }
   return answer
+}
+
+/** The memory is given back when the answer is out: until then the body may still be on its way to the database. */
+function bodyOf(req: IncomingMessage, res: ServerResponse, { bodies }: State): Promise<Buffer> {
+  const lease = bodies.lease()
+  res.once('close', lease.release)
+  return readBody(req, lease)
 }
 
 /** OPTIONS: what may be done with a table or a function. */

@@ -47,6 +47,7 @@ export const errorTable = {
   PGRST302: { status: 401, message: 'Anonymous access is disabled' },
   PGRST303: { status: 401, message: '%' },
   PGRSTX00: { status: 500, message: '%' },
+  PGRSTX01: { status: 503, message: 'Too many request bodies at once' },
 } as const satisfies Readonly<Record<string, Entry>>
 
 export type RestCode = keyof typeof errorTable

@@ -6,6 +6,7 @@ import type { State } from './answer.ts'
 import { Authenticator } from './auth.ts'
 import { configOf, quotedName } from './config.ts'
 import type { RestEnv } from './env.ts'
+import { BodyMemory } from './parse/body.ts'
 import { PlanCache } from './plan-cache.ts'
 import { Transactions } from './run/transaction.ts'
 import { loadDatabaseSettings, loadRoleSettings, loadSchemaCache } from './schema-cache/load.ts'
@@ -39,6 +40,7 @@ export class Loader {
       cache: undefined,
       roles: new Map(),
       plans: new PlanCache(),
+      bodies: new BodyMemory(),
       onBug: (error) => log.error({ err: error }, 'a request failed for a reason of its own'),
     }
   }
