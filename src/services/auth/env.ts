@@ -125,6 +125,20 @@ const map = z.string().transform((value, ctx): Readonly<Record<string, string>> 
   return Object.fromEntries(pairs.map((pair) => [pair.slice(0, pair.indexOf(':')), pair.slice(pair.indexOf(':') + 1)]))
 })
 
+/** `provider=domain,provider=domain`. */
+const domains = z.string().transform((value, ctx): ReadonlyMap<string, string> => {
+  const pairs = value
+    .split(',')
+    .map((pair) => pair.trim())
+    .filter((pair) => pair !== '')
+    .map((pair) => pair.split('=').map((part) => part.trim()))
+  if (pairs.some((pair) => pair.length !== 2 || !pair[0] || !pair[1])) {
+    ctx.addIssue({ code: 'custom', message: 'provider=domain pairs, comma separated' })
+    return z.NEVER
+  }
+  return new Map(pairs.map(([provider, domain]) => [provider!, domain!]))
+})
+
 const time = z.string().transform((value, ctx) => {
   const at = Date.parse(value)
   if (Number.isNaN(at)) {
@@ -199,6 +213,24 @@ export const authEnv = z
     GOTRUE_EXTERNAL_ANONYMOUS_USERS_ENABLED: bool.default(false),
     GOTRUE_EXTERNAL_FLOW_STATE_EXPIRY_DURATION: atLeast(300_000),
     ...family('GOTRUE_EXTERNAL_', PROVIDERS, '_ENABLED', bool.default(false)),
+    ...family('GOTRUE_EXTERNAL_', PROVIDERS, '_CLIENT_ID', list.default([])),
+    ...family('GOTRUE_EXTERNAL_', PROVIDERS, '_SECRET', secret.default('')),
+    ...family('GOTRUE_EXTERNAL_', PROVIDERS, '_REDIRECT_URI', text.default('')),
+    ...family('GOTRUE_EXTERNAL_', PROVIDERS, '_URL', text.default('')),
+    ...family('GOTRUE_EXTERNAL_', PROVIDERS, '_SKIP_NONCE_CHECK', bool.default(false)),
+    ...family('GOTRUE_EXTERNAL_', PROVIDERS, '_EMAIL_OPTIONAL', bool.default(false)),
+    GOTRUE_EXTERNAL_IOS_BUNDLE_ID: text.default(''),
+    GOTRUE_EXTERNAL_REDIRECTURL: text.default(''),
+    GOTRUE_EXTERNAL_ALLOWED_ID_TOKEN_ISSUERS: list.default(['https://appleid.apple.com', 'https://accounts.google.com']),
+    GOTRUE_EXTERNAL_OIDC_PROVIDER_CACHE_TTL: orWhenZero(60 * MINUTE),
+    GOTRUE_EXTERNAL_WEB3_SOLANA_ENABLED: bool.default(false),
+    GOTRUE_EXTERNAL_WEB3_SOLANA_MAXIMUM_VALIDITY_DURATION: orWhenZero(10 * MINUTE),
+    GOTRUE_EXTERNAL_WEB3_ETHEREUM_ENABLED: bool.default(false),
+    GOTRUE_EXTERNAL_WEB3_ETHEREUM_MAXIMUM_VALIDITY_DURATION: orWhenZero(10 * MINUTE),
+    GOTRUE_INTERNAL_HTTP_TIMEOUT: orWhenZero(10_000),
+    GOTRUE_CUSTOM_OAUTH_ENABLED: bool.default(true),
+    GOTRUE_CUSTOM_OAUTH_MAX_PROVIDERS: count.default(0),
+    GOTRUE_CUSTOM_OAUTH_EXTERNAL_URL: url.optional(),
     GOTRUE_SAML_ENABLED: bool.default(false),
     GOTRUE_SAML_PRIVATE_KEY_NEXT: secret.optional(),
     GOTRUE_PASSKEY_ENABLED: bool.default(false),
@@ -318,6 +350,10 @@ export const authEnv = z
     GOTRUE_RELOADING_GRACE_PERIOD_INTERVAL: duration.default(5_000),
 
     GOTRUE_EXPERIMENTAL_CURSOR_PAGINATION_ENABLED: bool.default(false),
+    GOTRUE_EXPERIMENTAL_PROVIDER_LINKING_DOMAINS: domains.default(new Map()),
+    GOTRUE_EXPERIMENTAL_PROVIDERS_WITH_OWN_LINKING_DOMAIN: list.default([]),
+    /** Not upstream's: custom providers may have private addresses (development). */
+    PLINTH_AUTH_ALLOW_PRIVATE_URLS: bool.default(false),
     /** Not upstream's: how many password hashes may wait before further ones are refused. */
     PLINTH_AUTH_HASH_QUEUE: integer.default(1_000),
     /**
@@ -342,6 +378,12 @@ export const authEnv = z
     path: ['GOTRUE_SECURITY_CAPTCHA_SECRET'],
     message: 'the secret of the captcha provider',
     when: always,
+  })
+  .superRefine((env, ctx) => {
+    for (const name of PROVIDERS)
+      for (const key of [`GOTRUE_EXTERNAL_${name}_URL`, `GOTRUE_EXTERNAL_${name}_REDIRECT_URI`] as const)
+        if (env[`GOTRUE_EXTERNAL_${name}_ENABLED`] === true && env[key] && !URL.canParse(env[key]))
+          ctx.addIssue({ code: 'custom', path: [key], message: 'a URL' })
   })
 export type AuthEnv = z.output<typeof authEnv>
 

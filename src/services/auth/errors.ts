@@ -140,6 +140,32 @@ export const errors = {
   flowExpired: fixed(422, 'flow_state_expired', 'invalid flow state, flow state has expired'),
   badCodeVerifier: fixed(400, 'bad_code_verifier', 'code challenge does not match previously saved code verifier'),
   providerDisabled: worded(400, 'provider_disabled'),
+  identityExists: worded(422, 'identity_already_exists'),
+  linkEmailExists: fixed(400, 'email_exists', DUPLICATE_EMAIL),
+  linkedEmailUnverified: (provider: string) =>
+    new AuthError(
+      422,
+      'email_not_confirmed',
+      `Unverified email with ${provider}. A confirmation email has been sent to your ${provider} email`,
+    ),
+  providerEmailUnverified: (provider: string, mailed: boolean) =>
+    new AuthError(
+      422,
+      'provider_email_needs_verification',
+      mailed
+        ? `Unverified email with ${provider}. A confirmation email has been sent to your ${provider} email`
+        : `Unverified email with ${provider}. Verify the email with ${provider} in order to sign in`,
+    ),
+  tokenUserNotFound: fixed(404, 'user_not_found', 'User identified by token not found'),
+  linkTargetNotFound: fixed(422, 'user_not_found', 'Linking target user not found'),
+  inviteNotFound: fixed(404, 'invite_not_found', 'Invite not found'),
+  badCallback: worded(400, 'bad_oauth_callback'),
+  badState: worded(400, 'bad_oauth_state'),
+  flowStateUsed: fixed(400, 'flow_state_already_used', 'State has already been used'),
+  providerNotSupported: worded(400, 'oauth_provider_not_supported'),
+  clientStateNotFound: fixed(422, 'oauth_client_state_not_found', 'OAuth state not found'),
+  clientStateExpired: fixed(422, 'oauth_client_state_expired', 'OAuth state expired'),
+  clientStateInvalid: worded(400, 'oauth_invalid_state'),
   ssoManaged: fixed(422, 'user_sso_managed', 'Updating email, phone, password of a SSO account only possible via SSO'),
   captcha: (detail: string) => new AuthError(400, 'captcha_failed', `captcha protection: request disallowed (${detail})`),
   requestRate: fixed(429, 'over_request_rate_limit', 'Request rate limit reached'),

@@ -11,6 +11,8 @@ import { Mailer } from './mail/mailer.ts'
 import type { Metrics } from './metrics.ts'
 import { ValueCipher } from './passwords/encryption.ts'
 import { PasswordHasher } from './passwords/hash.ts'
+import { IssuerCache } from './providers/oidc/issuers.ts'
+import { Outgoing } from './providers/outgoing.ts'
 import { redirectRules } from './request/redirect-target.ts'
 import { routes } from './routes/index.ts'
 import type { AuthState } from './state.ts'
@@ -36,6 +38,7 @@ export interface Generation {
 /** Throws for a configuration that cannot be used. */
 export async function openGeneration(env: AuthEnv, { log, pool, counters, refreshing, metrics }: Lasting): Promise<Generation> {
   const mailer = new Mailer(env, log)
+  const outgoing = new Outgoing({ timeoutMs: env.GOTRUE_INTERNAL_HTTP_TIMEOUT, allowPrivate: env.PLINTH_AUTH_ALLOW_PRIVATE_URLS })
   try {
     const state: AuthState = {
       env,
@@ -49,6 +52,8 @@ export async function openGeneration(env: AuthEnv, { log, pool, counters, refres
       metrics,
       passwords: new PasswordHasher(env.PLINTH_AUTH_HASH_QUEUE, metrics),
       cipher: new ValueCipher(env),
+      outgoing,
+      issuers: new IssuerCache(outgoing, env.GOTRUE_EXTERNAL_OIDC_PROVIDER_CACHE_TTL),
       refreshing,
       cleanup: env.GOTRUE_DB_CLEANUP_ENABLED ? new Cleanup(env, log) : undefined,
     }
@@ -76,10 +81,12 @@ export async function openGeneration(env: AuthEnv, { log, pool, counters, refres
           })
         await app.close()
         mailer.stop()
+        await outgoing.close()
       },
     }
   } catch (error) {
     mailer.stop()
+    await outgoing.close()
     throw error
   }
 }

@@ -8,6 +8,8 @@ import type { Mailer } from './mail/mailer.ts'
 import type { Metrics } from './metrics.ts'
 import type { ValueCipher } from './passwords/encryption.ts'
 import type { PasswordHasher } from './passwords/hash.ts'
+import type { IssuerCache } from './providers/oidc/issuers.ts'
+import type { Outgoing } from './providers/outgoing.ts'
 import type { RedirectRules } from './request/redirect-target.ts'
 import type { Database } from './tables/database.ts'
 import type { TokenKeys } from './tokens/keys.ts'
@@ -25,6 +27,10 @@ export interface AuthState {
   readonly metrics: Metrics
   readonly passwords: PasswordHasher
   readonly cipher: ValueCipher
+  /** Requests to providers. */
+  readonly outgoing: Outgoing
+  /** Who signs ID tokens. */
+  readonly issuers: IssuerCache
   /** Of those who refresh one session at the same time. */
   readonly refreshing: Turns
   /** Where GOTRUE_DB_CLEANUP_ENABLED says so. */

@@ -19,11 +19,13 @@ export interface DraftOptions {
   readonly hash?: string
   readonly data?: JsonMap | undefined
   /** None for anonymous users. */
-  readonly providers?: readonly Provider[]
+  readonly providers?: readonly string[]
   readonly id?: string
+  /** May share its address with another account. */
+  readonly isSso?: boolean
 }
 
-export function draftUser({ aud, email = '', phone = '', hash = '', data, providers = [], id }: DraftOptions): NewUser {
+export function draftUser({ aud, email = '', phone = '', hash = '', data, providers = [], id, isSso = false }: DraftOptions): NewUser {
   return {
     id: id ?? randomUUID(),
     aud,
@@ -33,7 +35,7 @@ export function draftUser({ aud, email = '', phone = '', hash = '', data, provid
     raw_app_meta_data: providers.length > 0 ? { provider: providers[0], providers } : {},
     raw_user_meta_data: data ?? {},
     is_anonymous: providers.length === 0,
-    is_sso_user: false,
+    is_sso_user: isSso,
   }
 }
 

@@ -1,5 +1,5 @@
 // A way in is taken away: what the account was known by goes with it, and another identity's address takes its place.
-import { errors } from '../errors.ts'
+import { type AuthError, errors } from '../errors.ts'
 import type { AuthState } from '../state.ts'
 import type { Tx } from '../tables/database.ts'
 import { deleteIdentity, findIdentities, type Identity } from '../tables/identities.ts'
@@ -12,12 +12,14 @@ export async function unlinkIdentity(state: AuthState, tx: Tx, user: User, ident
   const identities = await findIdentities(tx, user.id)
   const left = { ...user, identities }
   const changed =
-    identity.provider === 'phone' ? await updateUser(tx, left, { phone: '', phone_confirmed_at: null }) : await promote(state, tx, left)
+    identity.provider === 'phone'
+      ? await updateUser(tx, left, { phone: '', phone_confirmed_at: null })
+      : await promoteIdentityEmail(state, tx, left, errors.identityEmailConflict)
   return syncProviders(tx, changed)
 }
 
 /** The user's address must be that of an identity: a verified one before others, the older before the newer. */
-async function promote(state: AuthState, tx: Tx, user: User): Promise<User> {
+export async function promoteIdentityEmail(state: AuthState, tx: Tx, user: User, conflict: () => AuthError): Promise<User> {
   const { identities } = user
   if (identities.some(({ email }) => (email ?? '') === user.email)) return user
   const isVerified = (identity: Identity) => identity.identity_data['email_verified'] === true
@@ -42,5 +44,5 @@ async function promote(state: AuthState, tx: Tx, user: User): Promise<User> {
       ...(stays ? {} : { email_confirmed_at: null }),
     })
   }
-  throw errors.identityEmailConflict()
+  throw conflict()
 }

@@ -69,4 +69,11 @@ export function formValue(call: Call, name: string): string {
   return fromBody ?? call.query.get(name) ?? ''
 }
 
+/** The form of the body and, for what it does not say, the query: Go's `Request.Form`. */
+export function formOf(call: Call): URLSearchParams {
+  const form = new URLSearchParams(isForm(call) ? call.body : '')
+  for (const [name, value] of call.query) form.append(name, value)
+  return form
+}
+
 const isForm = (call: Call): boolean => /^application\/x-www-form-urlencoded/i.test(header(call, 'content-type'))

@@ -2,13 +2,13 @@ import { audit } from '../accounts/audit.ts'
 import { unlinkIdentity } from '../accounts/unlink.ts'
 import { errors } from '../errors.ts'
 import { sendNotice } from '../otp/notices.ts'
+import { beginAtProvider } from '../providers/begin.ts'
 import { isUuid } from '../request/addresses.ts'
 import { audienceOf, tokenAudience } from '../request/bearer.ts'
-import { ok } from '../request/call.ts'
+import { ok, redirect } from '../request/call.ts'
 import { userRoute } from '../route.ts'
 import type { AuthState } from '../state.ts'
 import { transaction } from '../tables/database.ts'
-import { unsupportedProvider } from './authorize.ts'
 
 function requireLinking({ env }: AuthState): void {
   if (!env.GOTRUE_SECURITY_MANUAL_LINKING_ENABLED) throw errors.linkingDisabled()
@@ -20,7 +20,8 @@ export const linkIdentity = userRoute({
   path: '/user/identities/authorize',
   async handle(call, state) {
     requireLinking(state)
-    throw unsupportedProvider(call.query.get('provider') ?? '')
+    const url = await beginAtProvider(state, call, call.user.id)
+    return call.query.get('skip_http_redirect') === 'true' ? ok({ url }) : redirect(302, url)
   },
 })
 

@@ -49,3 +49,69 @@ export async function takeFlowState(db: Db, id: string): Promise<boolean> {
   const { rowCount } = await db.query('delete from auth.flow_state where id = $1', [id])
   return rowCount === 1
 }
+
+/** A sign-in at a provider: everything that must be known again when the browser comes back. */
+export interface ProviderFlow extends FlowState {
+  readonly invite_token: string | null
+  readonly referrer: string | null
+  readonly oauth_client_state_id: string | null
+  readonly linking_target_id: string | null
+  readonly email_optional: boolean
+}
+
+export interface NewProviderFlow {
+  readonly id: string
+  readonly providerType: string
+  readonly method: string
+  /** Of the client; without one the session goes into the fragment. */
+  readonly challenge: Challenge | undefined
+  readonly inviteToken?: string
+  readonly referrer: string
+  readonly clientStateId?: string
+  readonly linkingTargetId?: string
+  readonly emailOptional?: boolean
+}
+
+export async function insertProviderFlow(db: Db, flow: NewProviderFlow): Promise<void> {
+  await db.query(
+    `insert into auth.flow_state (id, auth_code, code_challenge_method, code_challenge, provider_type, provider_access_token, provider_refresh_token,
+       authentication_method, created_at, updated_at, invite_token, referrer, oauth_client_state_id, linking_target_id, email_optional)
+     values ($1, $2, $3, $4, $5, '', '', $6, now(), now(), nullif($7, ''), nullif($8, ''), $9, $10, $11)`,
+    [
+      flow.id,
+      flow.challenge ? randomUUID() : null,
+      flow.challenge?.method ?? null,
+      flow.challenge?.challenge ?? null,
+      flow.providerType,
+      flow.method,
+      flow.inviteToken ?? '',
+      flow.referrer,
+      flow.clientStateId ?? null,
+      flow.linkingTargetId ?? null,
+      flow.emailOptional ?? false,
+    ],
+  )
+}
+
+export async function findProviderFlow(db: Db, id: string): Promise<ProviderFlow | undefined> {
+  const { rows } = await db.query<ProviderFlow>(
+    `select ${COLUMNS}, invite_token, referrer, oauth_client_state_id, linking_target_id, email_optional from auth.flow_state where id = $1`,
+    [id],
+  )
+  return rows[0]
+}
+
+/** The flow now has its user, and its code may be exchanged; false when another request was quicker. */
+export async function claimFlowState(
+  db: Db,
+  id: string,
+  userId: string,
+  { accessToken, refreshToken }: { readonly accessToken: string; readonly refreshToken: string },
+): Promise<boolean> {
+  const { rowCount } = await db.query(
+    `update auth.flow_state set user_id = $2, provider_access_token = $3, provider_refresh_token = $4, auth_code_issued_at = now(), updated_at = now()
+     where id = $1 and user_id is null`,
+    [id, userId, accessToken, refreshToken],
+  )
+  return rowCount === 1
+}

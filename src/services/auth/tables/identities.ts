@@ -34,6 +34,20 @@ export async function findIdentity(db: Db, providerId: string, provider: string)
   return rows[0]
 }
 
+export async function findIdentitiesByEmail(db: Db, emails: readonly string[]): Promise<readonly Identity[]> {
+  const { rows } = await db.query<Identity>(`select ${COLUMNS} from auth.identities where email = any($1::text[])`, [emails])
+  return rows
+}
+
+/** What the provider says today stands for what it said before. */
+export async function replaceIdentityData(db: Db, id: string, data: JsonMap): Promise<Identity> {
+  const { rows } = await db.query<Identity>(
+    `update auth.identities set identity_data = $2, updated_at = now() where id = $1 returning ${COLUMNS}`,
+    [id, data],
+  )
+  return rows[0]!
+}
+
 /** `data.sub` is the id at the provider. */
 export async function insertIdentity(db: Db, userId: string, provider: string, data: JsonMap): Promise<Identity> {
   const { rows } = await db.query<Identity>(

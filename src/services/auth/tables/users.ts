@@ -126,12 +126,27 @@ export async function tryLockUser(db: Db, id: string): Promise<boolean> {
   return rowCount === 1
 }
 
-/** Another user of that audience who has this address, by identity or by row. */
-export async function findDuplicateEmail(db: Db, email: string, aud: string, except?: string): Promise<User | undefined> {
+/** All whose address is one of these, SSO accounts aside. */
+export async function findUsersByEmails(db: Db, emails: readonly string[]): Promise<readonly User[]> {
+  const { rows } = await db.query<User>(`select ${WHOLE} from auth.users u where u.email = any($1::text[]) and u.is_sso_user = false`, [
+    emails,
+  ])
+  return rows
+}
+
+/** Another user of that audience who has this address, by identity or by row; identities of the providers `elsewhere` do not count. */
+export async function findDuplicateEmail(
+  db: Db,
+  email: string,
+  aud: string,
+  except?: string,
+  elsewhere: readonly string[] = [],
+): Promise<User | undefined> {
   const byIdentity = await findOne(
     db,
-    `u.aud = $2 and u.id in (select i.user_id from auth.identities i where i.email = $1 and i.provider not like 'sso:%') and ($3::uuid is null or u.id <> $3::uuid)`,
-    [email.toLowerCase(), aud, except ?? null],
+    `u.aud = $2 and u.id in (select i.user_id from auth.identities i where i.email = $1 and i.provider not like 'sso:%' and i.provider <> all($4::text[]))
+     and ($3::uuid is null or u.id <> $3::uuid)`,
+    [email.toLowerCase(), aud, except ?? null, elsewhere],
   )
   if (byIdentity) return byIdentity
   const byRow = await findUserByEmail(db, email, aud)

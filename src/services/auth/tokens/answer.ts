@@ -31,6 +31,8 @@ export const tokenFragment = (answer: TokenAnswer, type?: string): string =>
     access_token: answer.access_token,
     expires_at: String(answer.expires_at),
     expires_in: String(answer.expires_in),
+    ...(answer.provider_refresh_token === undefined ? {} : { provider_refresh_token: answer.provider_refresh_token }),
+    ...(answer.provider_token === undefined ? {} : { provider_token: answer.provider_token }),
     refresh_token: answer.refresh_token,
     sb: '',
     token_type: answer.token_type,
