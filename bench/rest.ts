@@ -1,7 +1,9 @@
-// The list read (10 rows under row level security) by `serve rest` alone and through the whole path of the self-hosted form (gateway,
-// key, JWT), beside pgbench driving the same SQL, alternating in one run. The last line is the ratio of the whole path to pgbench.
-// `npm run bench -- rest [--seconds 10] [--rounds 3] [--connections 32] [--only alone|stack]`
-import { spawn } from 'node:child_process'
+// The five workloads of a REST server by `serve rest` alone and through the whole path of the self-hosted form (gateway, key, JWT), beside
+// pgbench driving the same SQL and the original server where it is installed, in turn in one run. The 10-row read under row level security
+// (`list`) is measured in several rounds, also with 1 and with 200 connections, the others in one. The last line is the ratio of `list`
+// by `serve rest` alone to pgbench.
+// `npm run bench -- rest [--seconds 10] [--rounds 3] [--connections 32] [--only alone|stack|original] [--workload list|pk|embed|insert|rpc] [--full]`
+import { type ChildProcess, spawn } from 'node:child_process'
 import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
@@ -11,7 +13,8 @@ import pg from 'pg'
 import type { createStack as CreateStack } from '../src/create-stack.ts'
 import { SCHEMA } from './rest/data.ts'
 import { type LoadOutcome, type LoadPlan, runLoad } from './rest/load.ts'
-import { findPgbench, runPgbench, type Server } from './rest/pgbench.ts'
+import { findPgbench, findProgram, runPgbench, type Server } from './rest/pgbench.ts'
+import { pgbenchScript, type Workload, workloads } from './rest/workloads.ts'
 
 const self = fileURLToPath(import.meta.url)
 const root = process.env['PLINTH_ROOT'] ?? process.cwd()
@@ -19,17 +22,19 @@ const option = (name: string, fallback: string): string => {
   const at = process.argv.indexOf(`--${name}`)
   return at < 0 ? fallback : (process.argv[at + 1] ?? fallback)
 }
+const flag = (name: string): boolean => process.argv.includes(`--${name}`)
 
-/** One way to the rows: where it listens, what a request looks like, and which process serves it. */
+/** One way to the rows: where it listens, what a request carries beside its own headers, and which process serves it. */
 interface Target {
   readonly name: string
   readonly host: string
   readonly port: number
-  readonly path: string
-  readonly headers: (token: string) => Readonly<Record<string, string>>
-  readonly secret: string
+  readonly prefix: string
+  readonly key: string | undefined
   readonly pid: number
 }
+
+const OWNERS = Array.from({ length: 20 }, (_, index) => 4_711 + index)
 
 function token(secret: string, sub: number): string {
   const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url')
@@ -37,10 +42,22 @@ function token(secret: string, sub: number): string {
   return `${text}.${createHmac('sha256', secret).update(text).digest('base64url')}`
 }
 
-function requestsOf({ path, host, headers, secret }: Target): string[] {
-  return Array.from({ length: 20 }, (_, index) => {
-    const lines = Object.entries(headers(token(secret, 4_711 + index))).map(([name, value]) => `${name}: ${value}\r\n`)
-    return `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nAccept: */*\r\n${lines.join('')}\r\n`
+const headersOf = (target: Target, workload: Workload, secret: string, owner: number): Record<string, string> => ({
+  Accept: '*/*',
+  ...(target.key !== undefined && { apikey: target.key }),
+  Authorization: `Bearer ${token(secret, owner)}`,
+  ...workload.headers,
+})
+
+/** Ten turns of twenty users. */
+function requestsOf(target: Target, workload: Workload, secret: string): string[] {
+  const { method, path, body } = workload
+  return Array.from({ length: 200 }, (_, index) => {
+    const owner = OWNERS[index % OWNERS.length]!
+    const headers = headersOf(target, workload, secret, owner)
+    if (body !== '') headers['Content-Length'] = String(body.length)
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`)
+    return `${method} ${target.prefix}${path(owner, Math.floor(index / 20))} HTTP/1.1\r\nHost: ${target.host}\r\n${lines.join('')}\r\n${body}`
   })
 }
 
@@ -77,11 +94,18 @@ const freePort = (): Promise<number> =>
 
 const median = (list: readonly number[]): number => [...list].sort((a, b) => a - b)[Math.floor(list.length / 2)] ?? Number.NaN
 
+/** The most memory that a process has held so far, in MB (Linux). */
+function peakMegabytes(pid: number): number {
+  try {
+    return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024
+  } catch {
+    return Number.NaN
+  }
+}
+
 async function main(): Promise<void> {
-  const seconds = Number(option('seconds', '10'))
-  const rounds = Number(option('rounds', '3'))
-  const connections = Number(option('connections', '32'))
   const only = option('only', '')
+  const wanted = option('workload', '')
   const { createStack } = (await import(pathToFileURL(join(root, 'dist', 'index.js')).href)) as { createStack: typeof CreateStack }
   await using stack = await createStack({ env: { PLINTH_PROFILE: 'minimal', PGRST_DB_SCHEMAS: 'api', PGRST_LOG_LEVEL: 'crit' } })
   // Roles and grants need more than the login that the stack hands out.
@@ -89,121 +113,144 @@ async function main(): Promise<void> {
   url.username = 'supabase_admin'
   const admin = new pg.Client({ connectionString: url.href })
   await admin.connect()
-  await admin.query(`${SCHEMA}; grant bench_user, bench_anon to authenticator`)
-  await admin.query('analyze api.items')
-  await admin.query('analyze api.teams')
-  await admin.query("notify pgrst, 'reload schema'")
-  await admin.end()
-  const server: Server = { host: url.hostname, port: Number(url.port), database: url.pathname.slice(1) }
-
-  const secret = stack.values['JWT_SECRET'] ?? ''
-  const alonePort = await freePort()
-  const alone = spawn(process.execPath, [join(root, 'dist', 'cli.js'), 'serve', 'rest'], {
-    env: {
-      PATH: process.env['PATH'],
-      PLINTH_LOG_LEVEL: 'fatal',
-      PGRST_DB_URI: `postgresql://bench_auth:bench@${server.host}:${server.port}/${server.database}`,
-      PGRST_DB_SCHEMAS: 'api',
-      PGRST_DB_ANON_ROLE: 'bench_anon',
-      PGRST_DB_POOL: '10',
-      PGRST_DB_CONFIG: 'false',
-      PGRST_JWT_SECRET: secret,
-      PGRST_SERVER_HOST: '127.0.0.1',
-      PGRST_SERVER_PORT: String(alonePort),
-    },
-    stdio: ['ignore', 'inherit', 'inherit'],
-  })
-  const list = '/items?select=id,title,done&order=id.desc&limit=10'
-  const api = new URL(stack.url)
-  const targets: Target[] = [
-    {
-      name: 'alone',
-      host: '127.0.0.1',
-      port: alonePort,
-      path: list,
-      headers: (bearer: string) => ({ Authorization: `Bearer ${bearer}` }),
-      secret,
-      pid: alone.pid ?? 0,
-    },
-    {
-      name: 'stack',
-      host: api.hostname,
-      port: Number(api.port),
-      path: `/rest/v1${list}`,
-      headers: (bearer: string) => ({ apikey: stack.anonKey, Authorization: `Bearer ${bearer}` }),
-      secret,
-      pid: process.pid,
-    },
-  ].filter(({ name }) => only === '' || name === only)
+  const children: ChildProcess[] = []
   try {
-    for (const target of targets) await ready(target)
-    await measure(targets, server, { seconds, rounds, connections })
+    await admin.query(`${SCHEMA}; grant bench_user, bench_anon to authenticator`)
+    await admin.query('analyze api.items')
+    await admin.query('analyze api.teams')
+    await admin.query("notify pgrst, 'reload schema'")
+    const server: Server = { host: url.hostname, port: Number(url.port), database: url.pathname.slice(1) }
+    const secret = stack.values['JWT_SECRET'] ?? ''
+    const alone = async (name: string, program: string, args: readonly string[]): Promise<Target> => {
+      const port = await freePort()
+      const child = spawn(program, args, { env: aloneEnv(server, secret, port), stdio: ['ignore', 'ignore', 'inherit'] })
+      children.push(child)
+      return { name, host: '127.0.0.1', port, prefix: '', key: undefined, pid: child.pid ?? 0 }
+    }
+    const targets: Target[] = []
+    if (only === '' || only === 'alone')
+      targets.push(await alone('alone', process.execPath, [join(root, 'dist', 'cli.js'), 'serve', 'rest']))
+    const api = new URL(stack.url)
+    if (only === '' || only === 'stack')
+      targets.push({ name: 'stack', host: api.hostname, port: Number(api.port), prefix: '/rest/v1', key: stack.anonKey, pid: process.pid })
+    const original = findProgram('postgrest')
+    if (original === undefined) console.log('the original server: not measured (postgrest is not on the path)')
+    else if (only === '' || only === 'original') targets.push(await alone('original', original, []))
+    const chosen = workloads.filter(({ name }) => wanted === '' || name === wanted)
+    const ratios = new Map<string, number>()
+    for (const workload of chosen) {
+      for (const target of targets) await ready(target, workload, secret)
+      const long = workload.name === 'list' || flag('full')
+      const effort = {
+        seconds: Number(option('seconds', long ? '10' : '5')),
+        rounds: long ? Number(option('rounds', '3')) : 1,
+        connections: Number(option('connections', '32')),
+      }
+      const found = await measure(workload, targets, { server, secret, effort })
+      if (workload.name === 'list') for (const [name, ratio] of found) ratios.set(name, ratio)
+      if (workload.name === 'list' && wanted === '') {
+        for (const connections of [1, 200])
+          await measure(workload, targets, { server: undefined, secret, effort: { ...effort, seconds: 4, rounds: 1, connections } })
+      }
+      if (workload.name === 'insert')
+        await admin.query('delete from api.items where id > 200000').then(() => admin.query('vacuum analyze api.items'))
+    }
+    for (const { name, pid } of targets) console.log(`${name}: at most ${peakMegabytes(pid).toFixed(0)} MB of memory`)
+    if (ratios.has('stack')) console.log(`whole path: ratio ${ratios.get('stack')!.toFixed(2)}`)
+    const last = ratios.get('alone')
+    console.log(last === undefined ? 'ratio not measured' : `ratio ${last.toFixed(2)}`)
   } finally {
-    alone.kill('SIGTERM')
+    for (const child of children) child.kill('SIGTERM')
+    await admin.end()
   }
 }
 
-/** Waits until the answer is the expected one: ten rows, newest first. */
-async function ready(target: Target): Promise<void> {
-  const end = Date.now() + 20_000
+const aloneEnv = (server: Server, secret: string, port: number): Record<string, string | undefined> => ({
+  PATH: process.env['PATH'],
+  PLINTH_LOG_LEVEL: 'fatal',
+  PGRST_LOG_LEVEL: 'crit',
+  PGRST_DB_URI: `postgresql://bench_auth:bench@${server.host}:${server.port}/${server.database}`,
+  PGRST_DB_SCHEMAS: 'api',
+  PGRST_DB_ANON_ROLE: 'bench_anon',
+  PGRST_DB_POOL: '10',
+  PGRST_DB_CONFIG: 'false',
+  PGRST_JWT_SECRET: secret,
+  PGRST_SERVER_HOST: '127.0.0.1',
+  PGRST_SERVER_PORT: String(port),
+})
+
+/** Waits until the answer is the expected one. */
+async function ready(target: Target, workload: Workload, secret: string): Promise<void> {
+  const end = Date.now() + 30_000
   for (;;) {
-    const response = await fetch(`http://${target.host}:${target.port}${target.path}`, {
-      headers: target.headers(token(target.secret, 4_711)),
+    const response = await fetch(`http://${target.host}:${target.port}${target.prefix}${workload.path(OWNERS[0]!, 0)}`, {
+      method: workload.method,
+      headers: headersOf(target, workload, secret, OWNERS[0]!),
+      ...(workload.body !== '' && { body: workload.body }),
     }).catch(() => undefined)
     const text = (await response?.text()) ?? ''
-    const rows = response?.status === 200 ? (JSON.parse(text) as { id: number }[]) : []
-    if (rows.length === 10 && rows.every((row, index) => index === 0 || row.id < rows[index - 1]!.id)) return
-    if (Date.now() > end) throw new Error(`${target.name} does not answer as expected: ${response?.status} ${text.slice(0, 300)}`)
+    if (response?.ok && workload.isRight(response.status, text)) return
+    if (Date.now() > end)
+      throw new Error(`${target.name} does not answer ${workload.name} as expected: ${response?.status} ${text.slice(0, 300)}`)
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
 }
 
-interface Effort {
-  readonly seconds: number
-  readonly rounds: number
-  readonly connections: number
+interface Measuring {
+  /** Undefined: pgbench is left out. */
+  readonly server: Server | undefined
+  readonly secret: string
+  readonly effort: { readonly seconds: number; readonly rounds: number; readonly connections: number }
 }
 
-async function measure(targets: readonly Target[], server: Server, { seconds, rounds, connections }: Effort): Promise<void> {
-  const pgbench = findPgbench()
+/** Prints what each way reaches and gives its ratio to pgbench. */
+async function measure(
+  workload: Workload,
+  targets: readonly Target[],
+  { server, secret, effort }: Measuring,
+): Promise<Map<string, number>> {
+  const { seconds, rounds, connections } = effort
+  const pgbench = server === undefined ? undefined : findPgbench()
   const limits: number[] = []
-  const outcomes = new Map<string, (LoadOutcome & { cpu: number })[]>(targets.map(({ name }) => [name, []]))
+  const outcomes = new Map<string, number[]>(targets.map(({ name }) => [name, []]))
+  console.log(`${workload.name}, ${connections} connection${connections === 1 ? '' : 's'}`)
   for (let round = 0; round < rounds; round++) {
-    if (pgbench !== undefined) {
-      runPgbench(pgbench, server, 10, 1)
-      limits.push(runPgbench(pgbench, server, 10, seconds))
-      console.log(`round ${round + 1}  pgbench  ${limits.at(-1)!.toFixed(0)}/s`)
+    if (pgbench !== undefined && server !== undefined) {
+      runPgbench(pgbench, server, pgbenchScript(workload), 10, 1)
+      limits.push(runPgbench(pgbench, server, pgbenchScript(workload), 10, seconds))
+      console.log(`  pgbench   ${limits.at(-1)!.toFixed(0).padStart(6)}/s`)
     }
     for (const target of targets) {
       const before = cpuSeconds(target.pid)
+      const { host, port, name } = target
       const outcome = await load({
-        host: target.host,
-        port: target.port,
-        requests: requestsOf(target),
+        host,
+        port,
+        requests: requestsOf(target, workload, secret),
         connections,
-        warmupMs: 3_000,
+        warmupMs: Math.min(3_000, seconds * 500),
         measureMs: seconds * 1_000,
       })
-      const cpu = ((cpuSeconds(target.pid) - before) / outcome.requests) * 1_000
-      outcomes.get(target.name)!.push({ ...outcome, cpu })
+      const { perSecond, p50, p99, errors, requests } = outcome
+      const cpu = ((cpuSeconds(target.pid) - before) / requests) * 1_000
+      outcomes.get(name)!.push(perSecond)
       console.log(
-        `round ${round + 1}  ${target.name.padEnd(7)}  ${outcome.perSecond.toFixed(0)}/s  p50 ${outcome.p50.toFixed(1)} ms  p99 ${outcome.p99.toFixed(1)} ms  ` +
-          `${cpu.toFixed(2)} CPU s per 1,000  ${outcome.errors} errors`,
+        `  ${name.padEnd(8)}  ${perSecond.toFixed(0).padStart(6)}/s  p50 ${p50.toFixed(1)} ms  p99 ${p99.toFixed(1)} ms (${(p99 / p50).toFixed(1)} x p50)  ${cpu.toFixed(2)} CPU s per 1,000`,
       )
-      if (outcome.errors > 0) throw new Error(`${target.name} answered ${outcome.errors} requests with an error`)
+      if (errors > 0) throw new Error(`${name} answered ${errors} requests with an error`)
     }
   }
+  const ratios = new Map<string, number>()
+  if (server === undefined) return ratios
   if (pgbench === undefined) {
-    console.log('pgbench is not installed: the limit was not measured')
-    return
+    console.log('  pgbench: not measured (it is not installed)')
+    return ratios
   }
-  const limit = median(limits)
-  console.log(`median of ${rounds}: pgbench ${limit.toFixed(0)}/s`)
-  for (const { name } of targets) {
-    const perSecond = median(outcomes.get(name)!.map((outcome) => outcome.perSecond))
-    console.log(`${name}: ${perSecond.toFixed(0)}/s`)
-    console.log(`ratio ${(perSecond / limit).toFixed(2)}`)
+  for (const [name, found] of outcomes) {
+    ratios.set(name, median(found) / median(limits))
+    console.log(`  ${name.padEnd(8)}  ${ratios.get(name)!.toFixed(2)} of pgbench`)
   }
+  return ratios
 }
 
 if (process.argv[2] === '--load') console.log(JSON.stringify(await runLoad(JSON.parse(process.argv[3]!) as LoadPlan)))

@@ -4,21 +4,20 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
-const LIST = `\\set o random(0, 19999)
-\\startpipeline
-begin;
-select set_config('search_path', '"api", "public"', true), set_config('role', 'bench_user', true), set_config('request.jwt.claims', '{"role":"bench_user","sub":"' || :o || '"}', true), set_config('request.method', 'GET', true), set_config('request.path', '/items', true), set_config('request.headers', '{}', true), set_config('request.cookies', '{}', true);
-with s as (select id, title, done from api.items order by id desc limit 10) select null::bigint, count(r), coalesce(json_agg(r), '[]'), nullif(current_setting('response.headers', true), ''), nullif(current_setting('response.status', true), '') from (select * from s) r;
-commit;
-\\endpipeline
-`
+/** A program on the path, or in one of the other folders. */
+export function findProgram(name: string, others: readonly string[] = []): string | undefined {
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), ...others]
+  return folders.map((folder) => join(folder, name)).find((file) => existsSync(file))
+}
 
-/** On the path, or where Debian keeps it. */
+/** Also where Debian keeps it. */
 export function findPgbench(): string | undefined {
-  const folders = (process.env['PATH'] ?? '').split(delimiter)
   const debian = '/usr/lib/postgresql'
-  if (existsSync(debian)) for (const version of readdirSync(debian).sort().reverse()) folders.push(join(debian, version, 'bin'))
-  return folders.map((folder) => join(folder, 'pgbench')).find((file) => existsSync(file))
+  const versions = existsSync(debian) ? readdirSync(debian).sort().reverse() : []
+  return findProgram(
+    'pgbench',
+    versions.map((version) => join(debian, version, 'bin')),
+  )
 }
 
 export interface Server {
@@ -28,11 +27,11 @@ export interface Server {
 }
 
 /** Transactions per second of `clients` clients. */
-export function runPgbench(program: string, { host, port, database }: Server, clients: number, seconds: number): number {
+export function runPgbench(program: string, { host, port, database }: Server, script: string, clients: number, seconds: number): number {
   const dir = mkdtempSync(join(tmpdir(), 'plinth-pgbench-'))
   try {
-    writeFileSync(join(dir, 'list.sql'), LIST)
-    const args = ['-n', '-M', 'prepared', '-c', String(clients), '-j', '2', '-T', String(seconds), '-f', join(dir, 'list.sql')]
+    writeFileSync(join(dir, 'bench.sql'), script)
+    const args = ['-n', '-M', 'prepared', '-c', String(clients), '-j', '2', '-T', String(seconds), '-f', join(dir, 'bench.sql')]
     const { status, stdout, stderr } = spawnSync(program, [...args, '-h', host, '-p', String(port), '-U', 'bench_auth', database], {
       encoding: 'utf8',
       env: { PATH: process.env['PATH'], PGPASSWORD: 'bench' },
