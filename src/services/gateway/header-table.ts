@@ -24,6 +24,10 @@ export class HeaderTable {
     return new HeaderTable(lines, keys)
   }
 
+  copy(): HeaderTable {
+    return new HeaderTable(this.#lines.slice(), this.#keys.slice())
+  }
+
   get size(): number {
     return this.#keys.length
   }

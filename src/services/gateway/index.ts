@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { defineService, type Endpoint, type ListenAddress, type TlsMaterial } from '../../service/definition.ts'
+import { defineService, type Endpoint, type Environment, type ListenAddress, type TlsMaterial } from '../../service/definition.ts'
 import { ActiveChecks } from './balancing/active-checks.ts'
 import { type BuildSetup, buildPlan, type Plan } from './build.ts'
 import { AddressSet, type TrustSettings } from './client.ts'
@@ -20,6 +20,8 @@ import { statusHandler } from './status.ts'
 import { Certificates } from './tls/certificates.ts'
 import { TlsError, tlsMaterial } from './tls/material.ts'
 import { type PublicNames, type PublicNamesSettings, publicNames } from './tls/public-names.ts'
+import { asksForTraefik } from './traefik/config/sources.ts'
+import { startTraefik, TwoFrontEndsError, traefikListen } from './traefik/index.ts'
 
 const HTTP = 8000
 const HTTPS = 8443
@@ -29,11 +31,9 @@ export const gateway = defineService({
   name: 'gateway',
   env: gatewayEnv,
   needs: {},
-  listen: (env): ListenAddress[] => [
-    ...parseListen('KONG_PROXY_LISTEN', env.KONG_PROXY_LISTEN).map(({ host, port, tls }) => ({ endpoint: tls ? HTTPS : HTTP, host, port })),
-    ...parseListen('KONG_STATUS_LISTEN', env.KONG_STATUS_LISTEN).map(({ host, port }) => ({ endpoint: STATUS, host, port })),
-  ],
+  listen: (env): ListenAddress[] => (isTraefik(env) ? traefikListen(environmentOf(env)) : kongListen(env)),
   async start(env, ctx) {
+    if (isTraefik(env)) return startTraefik(environmentOf(env), ctx, overridesOf(env))
     const accessLog = openAccessLog(env.KONG_PROXY_ACCESS_LOG, (error, dropped) =>
       ctx.log.error({ err: error, dropped }, 'the access log cannot be written'),
     )
@@ -115,6 +115,25 @@ export const gateway = defineService({
     }
   },
 })
+
+function kongListen(env: GatewayEnv): ListenAddress[] {
+  return [
+    ...parseListen('KONG_PROXY_LISTEN', env.KONG_PROXY_LISTEN).map(({ host, port, tls }) => ({ endpoint: tls ? HTTPS : HTTP, host, port })),
+    ...parseListen('KONG_STATUS_LISTEN', env.KONG_STATUS_LISTEN).map(({ host, port }) => ({ endpoint: STATUS, host, port })),
+  ]
+}
+
+/** Which of the two front ends is asked for. Throws TwoFrontEndsError for both. */
+function isTraefik(env: GatewayEnv): boolean {
+  if (!asksForTraefik(environmentOf(env))) return false
+  if (env.KONG_DECLARATIVE_CONFIG !== undefined || env.KONG_DECLARATIVE_CONFIG_STRING !== undefined) throw new TwoFrontEndsError()
+  return true
+}
+
+/** The variables as they came: those that Kong's front end reads as lists or sizes are none of Traefik's. */
+function environmentOf(env: GatewayEnv): Environment {
+  return Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
+}
 
 const OWN_FILES: Readonly<Record<GatewayEnv['PLINTH_GATEWAY_FORM'], URL>> = {
   'self-hosted': new URL('./defaults/self-hosted.yml', import.meta.url),
