@@ -162,6 +162,16 @@ test.each([
   expect([reply.status, reply.json?.error_code]).toEqual([status, code])
 })
 
+test('an empty password is a weak one, for users and administrators', async () => {
+  await using auth = await start()
+  const user = await signedIn(auth)
+  for (const reply of [
+    await auth.call('PUT', '/user', { token: user.access_token, body: { password: '' } }),
+    await auth.admin('PUT', `/admin/users/${user.id}`, { password: '' }),
+  ])
+    expect(reply).toMatchObject({ status: 422, json: { error_code: 'weak_password', weak_password: { reasons: ['length'] } } })
+})
+
 test('tokens of other algorithms, other keys and no signature are refused', async () => {
   await using auth = await start()
   const user = await signedIn(auth)

@@ -4,7 +4,7 @@ import type { Client } from 'pg'
 import { readEnv } from '../../src/env/read.ts'
 import { Dispatcher } from '../../src/http/dispatch.ts'
 import { serveEndpoint } from '../../src/http/server.ts'
-import { silentLog } from '../../src/log/log.ts'
+import { type Logger, silentLog } from '../../src/log/log.ts'
 import { authEnv } from '../../src/services/auth/env.ts'
 import { auth } from '../../src/services/auth/index.ts'
 import type { TestPostgres } from './postgres.ts'
@@ -38,7 +38,12 @@ export const sign = (claims: object, secret = JWT_SECRET, header: object = { alg
 export const claimsOf = (token: string): Json => JSON.parse(Buffer.from(token.split('.')[1]!, 'base64url').toString())
 
 /** Starts the service on a database whose roles and schemas are there. */
-export async function startAuth(server: TestPostgres, database: string, variables: Record<string, string> = {}): Promise<TestAuth> {
+export async function startAuth(
+  server: TestPostgres,
+  database: string,
+  variables: Record<string, string> = {},
+  log: Logger = silentLog,
+): Promise<TestAuth> {
   const settings: Record<string, string> = {
     GOTRUE_DB_DATABASE_URL: server.url('supabase_auth_admin', database),
     API_EXTERNAL_URL: 'http://auth.test',
@@ -53,7 +58,7 @@ export async function startAuth(server: TestPostgres, database: string, variable
     ...variables,
   }
   const read = (changes: Record<string, string> = {}) => readEnv(authEnv, { ...settings, ...changes })
-  const service = await auth.start(read(), { log: silentLog, dispatcher: new Dispatcher(), signal: new AbortController().signal })
+  const service = await auth.start(read(), { log, dispatcher: new Dispatcher(), signal: new AbortController().signal })
   const listening = await serveEndpoint(service.endpoints[0]!, '127.0.0.1', 0)
   const url = `http://127.0.0.1:${listening.port}`
   const service_role = sign({ role: 'service_role', exp: Math.floor(Date.now() / 1_000) + 3_600 })
@@ -95,7 +100,7 @@ export async function startAuth(server: TestPostgres, database: string, variable
 /** A new user with a session: made by the administrator, signed in by password. */
 export async function signedIn(service: TestAuth, extra: object = {}): Promise<Json> {
   const email = newAddress()
-  const password = 'Some-pass-1'
+  const password = (extra as { password?: string }).password ?? 'Some-pass-1'
   const made = await service.admin('POST', '/admin/users', { email, password, email_confirm: true, ...extra })
   if (made.status !== 200) throw new Error(made.text)
   const answer = await service.call('POST', '/token?grant_type=password', { body: { email, password } })

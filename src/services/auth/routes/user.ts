@@ -74,7 +74,7 @@ export const putUser = userRoute({
     const hash = await acceptPassword(state, call, update)
     const changed = await transaction(state.pool, (tx) => change(state, tx, call, update, hash))
     const sent = await sendCodes(state, call, changed, update)
-    if (hash !== undefined && hash !== '') await sendNotice(state, call, sent, 'PASSWORD_CHANGED')
+    if (hash !== undefined) await sendNotice(state, call, sent, 'PASSWORD_CHANGED')
     if (call.user.phone !== '' && sent.phone !== call.user.phone)
       await sendNotice(state, call, sent, 'PHONE_CHANGED', { oldPhone: call.user.phone })
     return ok(showUser(sent))
@@ -86,7 +86,8 @@ async function accept({ env, log }: AuthState, call: UserCall): Promise<Update> 
   const email = params.email === '' ? '' : acceptEmail(params.email)
   const phone = params.phone === '' ? '' : acceptPhone(params.phone)
   if (phone !== '' && !isChannel(params.channel || 'sms', env)) throw errors.invalidChannel()
-  if (params.password) await checkStrength(env, log, params.password)
+  // An empty one is a password too, and too short.
+  if (params.password !== undefined) await checkStrength(env, log, params.password)
   return {
     // One's own address again is no change.
     email: email === call.user.email ? '' : email,
@@ -118,7 +119,7 @@ const isAdminUser = (env: AuthEnv, { role }: User): boolean =>
 
 const DAY_MS = 86_400_000
 
-/** The hash to store; `''` for none, undefined when the password stays. */
+/** The hash to store; undefined when the password stays. */
 async function acceptPassword(state: AuthState, call: UserCall, update: Update): Promise<string | undefined> {
   const { password, nonce, currentPassword } = update
   if (password === undefined) return undefined
@@ -129,7 +130,6 @@ async function acceptPassword(state: AuthState, call: UserCall, update: Update):
     if (nonce === '') throw errors.reauthenticationNeeded()
     await takeNonce(state, user, nonce)
   }
-  if (password === '') return ''
   if (env.GOTRUE_SECURITY_UPDATE_PASSWORD_REQUIRE_CURRENT_PASSWORD && user.encrypted_password !== '' && !cameByCode(call)) {
     if (!currentPassword) throw errors.currentPasswordRequired()
     if (!(await passwordFits(state, user, currentPassword))) throw errors.currentPasswordInvalid()

@@ -122,8 +122,8 @@ export const adminUpdateUser = adminRoute({
       phone: raw.phone === '' ? '' : acceptPhone(raw.phone),
     }
     const banMs = acceptBan(params.ban_duration)
-    if (params.password) await checkStrength(state.env, state.log, params.password)
-    const hash = params.password ? await state.passwords.hash(params.password) : params.password
+    if (params.password !== undefined) await checkStrength(state.env, state.log, params.password)
+    const hash = params.password === undefined ? undefined : await state.passwords.hash(params.password)
     try {
       const user = await transaction(state.pool, (tx) => update(state, tx, call, found.id, params, hash, banMs))
       return ok(showUser(user))
