@@ -9,6 +9,7 @@ import { readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { setFlagsFromString } from 'node:v8'
 import pg from 'pg'
 import type { createStack as CreateStack } from '../src/create-stack.ts'
 import { SCHEMA } from './rest/data.ts'
@@ -104,6 +105,8 @@ function peakMegabytes(pid: number): number {
 }
 
 async function main(): Promise<void> {
+  // The stack runs in this process: as the program itself runs it (src/cli.ts).
+  setFlagsFromString('--no-allocation-site-pretenuring')
   const only = option('only', '')
   const wanted = option('workload', '')
   const { createStack } = (await import(pathToFileURL(join(root, 'dist', 'index.js')).href)) as { createStack: typeof CreateStack }
