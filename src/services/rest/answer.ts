@@ -16,7 +16,7 @@ import { type Answer, answerOf, checkResult, type HeaderLine, needsCheck } from 
 import { answerPreflight, corsHeaders } from './respond/cors.ts'
 import { openApiAnswer } from './respond/openapi/answer.ts'
 import { refusal, refusalOf } from './respond/refusal.ts'
-import { requestSettings } from './run/settings.ts'
+import { type HeaderNames, requestSettings } from './run/settings.ts'
 import type { Transactions } from './run/transaction.ts'
 import type { RoleSettings, SchemaCache } from './schema-cache/types.ts'
 
@@ -30,6 +30,7 @@ export interface State {
   readonly cache: SchemaCache | undefined
   readonly roles: ReadonlyMap<string, RoleSettings>
   readonly plans: PlanCache
+  readonly headerNames: HeaderNames
   /** What bodies under way hold, all together. */
   readonly bodies: BodyMemory
   readonly onBug: (error: unknown) => void

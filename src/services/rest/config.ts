@@ -8,6 +8,8 @@ export const VERSION = '16.2'
 
 export interface RestConfig {
   readonly schemas: readonly string[]
+  /** The `search_path` of requests to each of the schemas. */
+  readonly searchPaths: ReadonlyMap<string, string>
   readonly anonRole: string | undefined
   readonly extraSearchPath: readonly string[]
   readonly maxRows: number | undefined
@@ -54,6 +56,7 @@ export function configOf(env: RestEnv, inDatabase: ReadonlyMap<string, string> =
   const schemas = list('db_schemas', env.PGRST_DB_SCHEMAS ?? env.PGRST_DB_SCHEMA ?? ['public'])
   const forbidden = schemas.find((schema) => FORBIDDEN_SCHEMAS.includes(schema))
   if (forbidden !== undefined) throw new Error(`Error in config: db-schemas must not hold the schema ${forbidden}`)
+  const extraSearchPath = list('db_extra_search_path', env.PGRST_DB_EXTRA_SEARCH_PATH)
   const txEnd = text('db_tx_end', env.PGRST_DB_TX_END)!
   const maxRows = Number(text('db_max_rows', String(env.PGRST_DB_MAX_ROWS ?? env.PGRST_MAX_ROWS ?? '')) || Number.NaN)
   const preRequest = text('db_pre_request', env.PGRST_DB_PRE_REQUEST ?? env.PGRST_PRE_REQUEST)
@@ -66,7 +69,8 @@ export function configOf(env: RestEnv, inDatabase: ReadonlyMap<string, string> =
   return {
     schemas,
     anonRole: text('db_anon_role', env.PGRST_DB_ANON_ROLE),
-    extraSearchPath: list('db_extra_search_path', env.PGRST_DB_EXTRA_SEARCH_PATH),
+    extraSearchPath,
+    searchPaths: new Map(schemas.map((schema) => [schema, [schema, ...extraSearchPath].map((name) => ident(name)).join(', ')])),
     maxRows: Number.isFinite(maxRows) ? maxRows : undefined,
     aggregates: flag('db_aggregates_enabled', env.PGRST_DB_AGGREGATES_ENABLED),
     planEnabled: flag('db_plan_enabled', env.PGRST_DB_PLAN_ENABLED),

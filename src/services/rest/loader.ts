@@ -8,6 +8,7 @@ import { configOf, quotedName } from './config.ts'
 import type { RestEnv } from './env.ts'
 import { BodyMemory } from './parse/body.ts'
 import { PlanCache } from './plan-cache.ts'
+import { HeaderNames } from './run/settings.ts'
 import { Transactions } from './run/transaction.ts'
 import { loadDatabaseSettings, loadRoleSettings, loadSchemaCache } from './schema-cache/load.ts'
 
@@ -40,6 +41,7 @@ export class Loader {
       cache: undefined,
       roles: new Map(),
       plans: new PlanCache(),
+      headerNames: new HeaderNames(),
       bodies: new BodyMemory(),
       onBug: (error) => log.error({ err: error }, 'a request failed for a reason of its own'),
     }

@@ -1,6 +1,5 @@
 // What the transaction is told about the request: search path, role, claims, headers, and settings of role and function.
 import type { IncomingMessage } from 'node:http'
-import { ident } from '../../../pg/quote.ts'
 import type { Session } from '../auth.ts'
 import type { RestConfig } from '../config.ts'
 import { headerText } from '../parse/request.ts'
@@ -11,6 +10,7 @@ import type { Setting } from '../sql/settings.ts'
 export interface SettingsContext {
   readonly config: RestConfig
   readonly roles: ReadonlyMap<string, RoleSettings>
+  readonly headerNames: HeaderNames
 }
 
 export interface RequestSettings {
@@ -43,11 +43,11 @@ interface Particulars {
 export function settingsFor(
   req: IncomingMessage,
   session: Session,
-  { config, roles }: SettingsContext,
+  { config, roles, headerNames }: SettingsContext,
   { schema, path, timezone, own, isolation }: Particulars,
 ): RequestSettings {
   const role = roles.get(session.role)
-  const settings: Setting[] = [['search_path', searchPath(schema, config)]]
+  const settings: Setting[] = [['search_path', config.searchPaths.get(schema)!]]
   if (role !== undefined) settings.push(...role.settings)
   settings.push(
     ['role', session.role],
@@ -55,37 +55,56 @@ export function settingsFor(
     ['request.method', req.method ?? 'GET'],
     ['request.path', path],
   )
-  headerSettings(req, settings)
+  headerSettings(req, headerNames, settings)
   if (timezone !== undefined) settings.push(['timezone', timezone])
   for (const setting of own) if (setting[0] !== 'default_transaction_isolation') settings.push(setting)
   if (config.appSettings.length > 0) settings.push(...config.appSettings)
   return { settings, isolation: isolation ?? role?.isolation }
 }
 
-const searchPath = (schema: string, { extraSearchPath }: RestConfig): string =>
-  extraSearchPath.length === 0 ? ident(schema) : [schema, ...extraSearchPath].map((name) => ident(name)).join(', ')
+/** Header names as JSON member names. Few are in use anywhere, and each is written a thousand times a second. */
+export class HeaderNames {
+  static readonly SIZE = 1_000
+  readonly #known = new Map<string, HeaderName>()
+
+  of(written: string): HeaderName {
+    let found = this.#known.get(written)
+    if (found === undefined) {
+      const name = written.toLowerCase()
+      found = { name, member: `${JSON.stringify(name)}:` }
+      if (this.#known.size < HeaderNames.SIZE) this.#known.set(written, found)
+    }
+    return found
+  }
+}
+
+interface HeaderName {
+  readonly name: string
+  readonly member: string
+}
 
 /** `request.headers` and `request.cookies` as JSON: lower-case names, the last of one name wins, cookies apart. */
-function headerSettings({ rawHeaders }: IncomingMessage, settings: Setting[]): void {
+function headerSettings({ rawHeaders }: IncomingMessage, known: HeaderNames, settings: Setting[]): void {
   const names: string[] = []
   const members: string[] = []
   let cookies = '{}'
   for (let index = 0; index < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index]!.toLowerCase()
-    const value = headerText(rawHeaders[index + 1])!
+    const { name, member } = known.of(rawHeaders[index]!)
     if (name === 'cookie') {
       cookies = cookiesText(rawHeaders)
       continue
     }
-    const member = `${JSON.stringify(name)}:${JSON.stringify(value)}`
+    const text = member + jsonText(rawHeaders[index + 1]!)
     const at = names.indexOf(name)
     if (at < 0) {
       names.push(name)
-      members.push(member)
-    } else members[at] = member
+      members.push(text)
+    } else members[at] = text
   }
   settings.push(['request.headers', `{${members.join(',')}}`], ['request.cookies', cookies])
 }
+
+const jsonText = (value: string): string => (/^[ !#-[\]-~]*$/.test(value) ? `"${value}"` : JSON.stringify(headerText(value)))
 
 function cookiesText(rawHeaders: readonly string[]): string {
   const cookies = new Map<string, string>()
