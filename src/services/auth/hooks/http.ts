@@ -37,8 +37,10 @@ export function signatureOf(hook: HttpHook, id: string, timestamp: string, body:
 
 export async function runHttpHook(hook: HttpHook, body: string): Promise<JsonMap> {
   const deadline = AbortSignal.timeout(TIMEOUT_MS)
+  let busy = false
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     const answer = await send(hook, body, deadline)
+    busy = answer === 'again'
     if (answer === 'unreachable') {
       if (attempt < ATTEMPTS) await pause(deadline)
       continue
@@ -46,7 +48,7 @@ export async function runHttpHook(hook: HttpHook, body: string): Promise<JsonMap
     if (answer === 'again') continue
     return answer
   }
-  throw errors.hookUnreachable()
+  throw busy ? errors.failure('Service currently unavailable due to hook') : errors.hookUnreachable()
 }
 
 /** `again`: the receiver is busy and asks to be called once more. */
