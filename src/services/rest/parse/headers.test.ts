@@ -43,6 +43,11 @@ test.each([
     ['application/vnd.pgrst.plan+json; for="application/vnd.pgrst.object+json"; options=analyze|verbose'],
   ],
   ['image/png, */*;q=0.1', ['image/png', '*/*']],
+  ['*/*, text/csv', ['text/csv', '*/*']],
+  ['text/*, */*, text/csv; version=1', ['text/csv', 'text/*', '*/*']],
+  ['text/csv;q=.5, application/json;q=0.9', ['text/csv', 'application/json']],
+  ['image/png; x=1;q=0.5;y=2', ['image/png;x=1']],
+  ['TEXT/CSV', ['text/csv']],
 ])('Accept: %s', (header, names) => {
   expect(acceptedTypes(header).map(typeName)).toEqual(names)
 })

@@ -29,38 +29,21 @@ const BY_NAME: ReadonlyMap<string, MediaType> = new Map<string, MediaType>([
 export const JSON_TYPE: MediaType = { kind: 'json' }
 export const ANY_TYPE: MediaType = { kind: 'any' }
 
-/** Splits at `separator`, but not inside double quotes. */
-function split(text: string, separator: string): string[] {
-  if (!text.includes('"')) return text.split(separator)
-  const parts: string[] = []
-  let quoted = false
-  let from = 0
-  for (let at = 0; at < text.length; at++) {
-    if (text[at] === '"') quoted = !quoted
-    else if (text[at] === separator && !quoted) {
-      parts.push(text.slice(from, at))
-      from = at + 1
-    }
-  }
-  parts.push(text.slice(from))
-  return parts
-}
-
 /** One media type with its parameters. */
 export function mediaType(text: string): MediaType {
   const simple = BY_NAME.get(text)
   if (simple !== undefined) return simple
-  const [head = '', ...rest] = split(text, ';').map((part) => part.trim())
+  const [head = '', ...rest] = text.split(';').map((part) => part.trim())
   const name = head.toLowerCase()
   const parameters = new Map(
     rest.map((part) => {
-      const at = part.indexOf('=')
+      const [key = '', ...value] = part.split('=')
       return [
-        part.slice(0, at).trim().toLowerCase(),
-        part
-          .slice(at + 1)
+        key.trim().toLowerCase(),
+        value
+          .join('=')
           .trim()
-          .replace(/^"(.*)"$/, '$1'),
+          .replace(/^"+|"+$/g, ''),
       ] as const
     }),
   )
@@ -87,21 +70,33 @@ export function mediaType(text: string): MediaType {
       }
     }
   }
-  return { kind: 'other', name: head }
+  return { kind: 'other', name: text }
 }
 
 const ANY: readonly MediaType[] = [ANY_TYPE]
 
-/** The types that a client accepts, the best first. */
+/** The types that a client accepts: by weight, then those with more parameters and fewer stars first. */
 export function acceptedTypes(header: string | undefined): readonly MediaType[] {
-  if (header === undefined || header === '' || header === '*/*') return ANY
-  const weighted = split(header, ',')
-    .map((part) => part.trim())
-    .filter((part) => part !== '')
-    .map((part, index) => ({ part: part.replace(/;\s*q=[^;]*/i, ''), index, weight: Number(/;\s*q=([\d.]+)/i.exec(part)?.[1] ?? 1) }))
-  if (weighted.length > 1) weighted.sort((a, b) => b.weight - a.weight || a.index - b.index)
-  return weighted.length === 0 ? ANY : weighted.map(({ part }) => mediaType(part))
+  if (header === undefined || header === '*/*') return ANY
+  const parts = header.replaceAll(' ', '').split(',')
+  if (parts.length === 1) return [mediaType(withoutWeight(parts[0]!))]
+  return parts
+    .map((part) => {
+      const type = withoutWeight(part)
+      const weight = /;q=(\d+(?:\.\d+)?)/.exec(part)?.[1]
+      return { type, weight: weight === undefined ? 1 : Number(weight), precision: count(type, ';') - count(type, '*') }
+    })
+    .sort((a, b) => b.weight - a.weight || b.precision - a.precision)
+    .map(({ type }) => mediaType(type))
 }
+
+/** What stands behind the weight is none of the type's parameters. */
+const withoutWeight = (part: string): string => {
+  const at = part.indexOf(';q=')
+  return at < 0 ? part : part.slice(0, at)
+}
+
+const count = (text: string, wanted: string): number => text.split(wanted).length - 1
 
 /** How the type is named in error messages and looked up among handlers. */
 export function typeName(type: MediaType): string {

@@ -31,13 +31,14 @@ export function parsePrefer(header: string | undefined): Preferences {
   const unknown: string[] = []
   for (const part of header.split(',')) {
     const wish = part.trim()
-    if (wish === '') continue
     const at = wish.indexOf('=')
     const kind = at < 0 ? wish : wish.slice(0, at)
     const value = at < 0 ? '' : wish.slice(at + 1)
     if (kind === 'timezone' && value !== '') found['timezone'] ??= value
-    else if (kind === 'max-affected' && /^[+-]?\d+$/.test(value)) found['maxAffected'] ??= Number(value)
-    else if (Object.hasOwn(KNOWN, kind) && KNOWN[kind]!.includes(value)) found[kind] ??= value
+    else if (kind === 'max-affected') {
+      // What is no number limits nothing.
+      if (/^-?\d+$/.test(value)) found['maxAffected'] ??= Number(value)
+    } else if (Object.hasOwn(KNOWN, kind) && KNOWN[kind]!.includes(value)) found[kind] ??= value
     else unknown.push(wish)
   }
   if (found['handling'] === 'strict' && unknown.length > 0) {

@@ -164,13 +164,19 @@ export function planRead(query: Query, root: ReadRoot, context: ReadContext): Re
 }
 
 function addSelect(node: ReadNode, items: readonly SelectItem[], planning: Planning): void {
+  const grouped = aggregates(items)
   for (const item of items) {
-    if (item.kind === 'field') node.select.push(...selected(item, node, planning))
+    if (item.kind === 'field') node.select.push(...selected(item, node, grouped, planning))
     else addEmbed(node, item, planning)
   }
 }
 
-function selected(item: SelectField, node: ReadNode, planning: Planning): PlannedSelect[] {
+/** Whether the rows are grouped: by an aggregate of their own or by one of what is spread into them. */
+const aggregates = (items: readonly SelectItem[]): boolean =>
+  items.some((item) => (item.kind === 'field' ? item.aggregate !== undefined : item.spread && aggregates(item.select)))
+
+/** `*` stays as it is where nothing has to be known of its columns. */
+function selected(item: SelectField, node: ReadNode, grouped: boolean, planning: Planning): PlannedSelect[] {
   const { field, cast, aggregate, aggregateCast } = item
   if (field.name === '*' && aggregate === undefined) {
     const { table } = node
@@ -178,7 +184,8 @@ function selected(item: SelectField, node: ReadNode, planning: Planning): Planne
       table !== undefined &&
       planning.cache.representations.size > 0 &&
       [...table.columns.values()].some((column) => outputOf(column, planning))
-    if (!shaped && node.spread === undefined) return [{ field: plainField('*'), cast: undefined, aggregate, aggregateCast, as: undefined }]
+    if (!shaped && !grouped && node.spread === undefined)
+      return [{ field: plainField('*'), cast: undefined, aggregate, aggregateCast, as: undefined }]
     if (table === undefined) return [{ field: plainField('*'), cast: undefined, aggregate, aggregateCast, as: undefined }]
     return [...table.columns.keys()].map((name) => selectOf({ ...item, field: { name, path: [] }, alias: undefined }, node, planning))
   }
@@ -325,10 +332,10 @@ export function filterOf({ field, negated, operation }: Filter, table: Table | u
 /** Patterns and the like are no values of the column's type. */
 function comparesValues(operation: Operation): boolean {
   if (operation.kind === 'quantified') return !PATTERNS.has(operation.operator)
-  return operation.kind === 'in' || operation.kind === 'distinct' || (operation.kind === 'simple' && operation.operator === 'neq')
+  return operation.kind === 'in' || operation.kind === 'simple'
 }
 
-const PATTERNS: ReadonlySet<string> = new Set(['like', 'ilike', 'match', 'imatch'])
+const PATTERNS: ReadonlySet<string> = new Set(['like', 'ilike'])
 
 export function logicOf(tree: LogicTree, table: Table | undefined, cache: SchemaCache): Condition {
   if (tree.kind === 'filter') return filterOf(tree.filter, table, cache)

@@ -34,16 +34,19 @@ function matches(relationship: Relationship, target: string, hint: string | unde
 }
 
 function none(cache: SchemaCache, schema: string, parent: string, child: string, hint: string | undefined): RestError {
+  const within = (relationships: readonly Relationship[]): boolean =>
+    relationships.length === 0 || relationships.some(({ target }) => target.schema === schema)
   const known = cache.relationships.get(keyOf(schema, parent))
   let suggestion: string | undefined
-  if (known !== undefined) {
+  if (known !== undefined && within(known)) {
     const children = known.filter(({ target }) => target.schema === schema).map((relationship) => relationship.target.name)
     const match = similar(children, child, 0.33).find(({ score }) => score < 1)
     if (match) suggestion = `Perhaps you meant '${match.value}' instead of '${child}'.`
   } else {
-    const parents = [...cache.relationships.values()].flatMap(([first]) =>
-      first && first.origin.schema === schema ? [first.origin.name] : [],
-    )
+    const parents = [...cache.relationships].flatMap(([key, relationships]) => {
+      const [originSchema, name = ''] = key.split('\0')
+      return originSchema === schema && within(relationships) ? [name] : []
+    })
     const match = similar(parents, parent, 0.33)[0]
     if (match) suggestion = `Perhaps you meant '${match.value}' instead of '${parent}'.`
   }

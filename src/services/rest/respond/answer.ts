@@ -111,10 +111,12 @@ function totalOf(
   const { count } = plan.request.preferences
   if (count === undefined) return undefined
   if (count === 'exact') return counted ?? page
-  if (plan.kind !== 'read') return undefined
+  // The planner is asked only of tables; elsewhere an estimate is a count.
+  if (plan.kind !== 'read') return count === 'estimated' ? (counted ?? page) : undefined
   const guessed = guessOf(estimate)
   if (count === 'planned') return guessed
-  return counted !== undefined && maxRows !== undefined && counted > maxRows ? Math.max(counted, guessed ?? 0) : counted
+  // Without a limit on rows the guess counts whenever it is the greater one.
+  return counted !== undefined && (maxRows === undefined || counted > maxRows) ? Math.max(counted, guessed ?? 0) : counted
 }
 
 function guessOf(estimate: Result | undefined): number | undefined {
@@ -126,7 +128,11 @@ function guessOf(estimate: Result | undefined): number | undefined {
 
 function explained(plan: Plan, main: Result): Answer {
   const lines = main.rows.map((row) => row[0]?.toString('utf8') ?? '')
-  return { status: 200, headers: [['Content-Type', contentTypeOf(plan.type)], ...profile(plan)], body: Buffer.from(lines.join('\n')) }
+  return {
+    status: 200,
+    headers: [['Content-Type', contentTypeOf(plan.type)], ...profile(plan)],
+    body: Buffer.from(lines.map((line) => `${line}\n`).join('')),
+  }
 }
 
 const profile = ({ request }: Plan): HeaderLine[] => (request.namesSchema ? [['Content-Profile', request.schema]] : [])
@@ -182,7 +188,7 @@ function writeAnswer(
   const { request, table } = plan
   const { preferences } = request
   const full = preferences.return === 'representation'
-  const count = preferences.count === 'exact' ? page : undefined
+  const count = preferences.count === 'exact' || preferences.count === 'estimated' ? page : undefined
   const content: HeaderLine[] = full ? [['Content-Type', contentTypeOf(plan.type)], ...profile(plan)] : []
   const strict = preferences.handling === 'strict'
   switch (request.action) {

@@ -13,6 +13,12 @@ test('only the outermost target list counts', () => {
   ])
 })
 
+test('a quote in a name hides nothing', () => {
+  const eref = '{ALIAS :aliasname we"ird\\{ :colnames ("id" "q"uote" "e\\ f\\}")}'
+  const tree = `({QUERY :rtable ({RANGETBLENTRY :eref ${eref}}) :targetList (${entry(1, 'q"uote', 16385, 2)}) :override 0})`
+  expect(columnOrigins(tree)).toEqual([{ column: 1, relation: 16385, relationColumn: 2 }])
+})
+
 test.each(['', '({QUERY', '}}}}', '"\\'])('%j gives nothing', (tree) => {
   expect(columnOrigins(tree)).toEqual([])
 })

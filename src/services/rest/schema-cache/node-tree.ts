@@ -14,11 +14,9 @@ export function columnOrigins(tree: string): ColumnOrigin[] {
   // The text has the form ({QUERY ... :targetList ({TARGETENTRY :expr {...} :resno 1 ... :resorigtbl 16385 :resorigcol 1 :resjunk false} ...) ...})
   for (let at = 0; at < tree.length; at++) {
     switch (tree.charCodeAt(at)) {
-      case 0x5c: // an escaped character inside a name
+      // A character inside a name: spaces, braces and backslashes are escaped there. Quotes are not, and mean nothing.
+      case 0x5c:
         at++
-        break
-      case 0x22: // a quoted text
-        for (at++; at < tree.length && tree.charCodeAt(at) !== 0x22; at++) if (tree.charCodeAt(at) === 0x5c) at++
         break
       case 0x7b:
         depth++

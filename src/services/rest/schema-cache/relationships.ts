@@ -33,7 +33,10 @@ interface Shown {
 /** Combinations of names for one key in one view; a view that repeats columns endlessly stops being followed here. */
 const MAX_COMBINATIONS = 64
 
-/** Relationships by origin, of relations in `tables` only. */
+/**
+ * Relationships by origin, of relations in `tables` only. A table whose only relationships go through a junction that is not among them has an
+ * empty list: it is known, and so no other name is proposed for it.
+ */
 export function relationshipsOf(
   constraints: Constraints,
   views: readonly ViewColumns[],
@@ -91,7 +94,24 @@ export function relationshipsOf(
     if (list) list.push(relationship)
     else byOrigin.set(key, [relationship])
   }
+  for (const name of joinedOutOfSight(constraints, exposed)) {
+    const key = keyOf(name.schema, name.name)
+    if (!byOrigin.has(key)) byOrigin.set(key, [])
+  }
   return byOrigin
+}
+
+/** Exposed tables that junctions join which are not exposed. */
+function joinedOutOfSight({ foreign, primary }: Constraints, exposed: (name: Name) => boolean): Name[] {
+  const primaryKeys = new Map(primary.map(({ relation, columns }) => [relation, columns]))
+  const joined = new Map<number, Name[]>()
+  for (const { relation, schema, table, targetSchema, targetTable, columns } of foreign) {
+    const target = { schema: targetSchema, name: targetTable }
+    if (exposed({ schema, name: table }) || !exposed(target)) continue
+    if (columns.every(({ column }) => primaryKeys.get(relation)?.includes(column)))
+      joined.set(relation, [...(joined.get(relation) ?? []), target])
+  }
+  return [...joined.values()].filter((targets) => targets.length > 1).flat()
 }
 
 /** Which columns of which views show a relation's columns, by the relation's oid. View over view is followed to the bottom. */

@@ -73,7 +73,7 @@ function filterText(ref: string, field: PlannedField, operation: Operation, para
       const { operator, quantifier } = operation
       const text = operator === 'like' || operator === 'ilike' ? patternText(operation.value) : operation.value
       if (quantifier === undefined) return `${column} ${QUANTIFIED[operator]} ${value(text)}`
-      return `${column} ${QUANTIFIED[operator]} ${quantifier === 'any' ? 'ANY' : 'ALL'} (${parameters.add(text)})`
+      return `${column} ${QUANTIFIED[operator]} ${quantifier === 'any' ? 'ANY' : 'ALL'} (${value(text)})`
     }
     case 'in': {
       const list = parameters.add(listText(operation.values))
@@ -82,7 +82,7 @@ function filterText(ref: string, field: PlannedField, operation: Operation, para
     case 'is':
       return `${column} ${IS[operation.value]}`
     case 'distinct':
-      return `${column} IS DISTINCT FROM ${value(operation.value)}`
+      return `${column} IS DISTINCT FROM ${parameters.add(operation.value)}`
     case 'fts': {
       const config = operation.config === undefined ? '' : `${literal(operation.config)}, `
       return `${field.toTsVector ? `to_tsvector(${config}${column})` : column} @@ ${FTS[operation.operator]}(${config}${parameters.add(operation.value)})`

@@ -55,8 +55,9 @@ function shapeOf(plan: Plan): BodyShape {
 function totalOf(plan: Plan, maxRows: number | undefined): Total {
   const { count } = plan.request.preferences
   const { window } = plan.read.root
-  if (count === 'exact') return window.limit === undefined && window.offset === 0 ? NO_TOTAL : { kind: 'exact' }
-  if (count === 'estimated' && plan.kind === 'read') return maxRows === undefined ? { kind: 'exact' } : { kind: 'capped', cap: maxRows }
+  if (count === 'exact' || (count === 'estimated' && plan.kind === 'call'))
+    return window.limit === undefined && window.offset === 0 ? NO_TOTAL : { kind: 'exact' }
+  if (count === 'estimated') return maxRows === undefined ? { kind: 'exact' } : { kind: 'capped', cap: maxRows }
   return NO_TOTAL
 }
 
