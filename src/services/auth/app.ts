@@ -80,9 +80,10 @@ function callOf(state: AuthState, request: FastifyRequest): Call {
   }
 }
 
-function send(reply: FastifyReply, { status, json, headers }: Answer): FastifyReply {
+function send(reply: FastifyReply, { status, json, text, headers }: Answer): FastifyReply {
   reply.code(status)
   for (const [name, value] of Object.entries(headers ?? {})) reply.header(name, value)
+  if (text !== undefined) return reply.send(text)
   if (json === undefined) return reply.send()
   return reply.header('content-type', 'application/json').send(JSON.stringify(json))
 }

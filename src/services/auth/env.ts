@@ -2,6 +2,7 @@
 // (`PORT`, `DATABASE_URL`), both are here.
 import { z } from 'zod'
 import { bool, count, duration, integer, json, list, number, oneOf, parseDuration, port, secret, text, url } from '../../env/types.ts'
+import { samlKeyProblem } from './saml/key.ts'
 
 /** `NAME_<X>_SUFFIX` for each X, keys typed. */
 function family<const P extends string, const N extends string, const S extends string, T extends z.ZodType>(
@@ -232,7 +233,12 @@ export const authEnv = z
     GOTRUE_CUSTOM_OAUTH_MAX_PROVIDERS: count.default(0),
     GOTRUE_CUSTOM_OAUTH_EXTERNAL_URL: url.optional(),
     GOTRUE_SAML_ENABLED: bool.default(false),
+    GOTRUE_SAML_PRIVATE_KEY: secret.optional(),
     GOTRUE_SAML_PRIVATE_KEY_NEXT: secret.optional(),
+    GOTRUE_SAML_ALLOW_ENCRYPTED_ASSERTIONS: bool.default(false),
+    GOTRUE_SAML_RELAY_STATE_VALIDITY_PERIOD: orWhenZero(2 * MINUTE),
+    GOTRUE_SAML_EXTERNAL_URL: url.optional(),
+    GOTRUE_SAML_RATE_LIMIT_ASSERTION: number.default(15),
     GOTRUE_PASSKEY_ENABLED: bool.default(false),
     GOTRUE_PASSKEY_MAX_PASSKEYS_PER_USER: count.default(10),
     GOTRUE_WEBAUTHN_RP_ID: text.default(''),
@@ -380,6 +386,12 @@ export const authEnv = z
     when: always,
   })
   .superRefine((env, ctx) => {
+    if (env.GOTRUE_SAML_ENABLED === true) {
+      const problem = samlKeyProblem(env.GOTRUE_SAML_PRIVATE_KEY ?? '')
+      if (problem) ctx.addIssue({ code: 'custom', path: ['GOTRUE_SAML_PRIVATE_KEY'], message: problem })
+      const next = env.GOTRUE_SAML_PRIVATE_KEY_NEXT ? samlKeyProblem(env.GOTRUE_SAML_PRIVATE_KEY_NEXT) : undefined
+      if (next) ctx.addIssue({ code: 'custom', path: ['GOTRUE_SAML_PRIVATE_KEY_NEXT'], message: next })
+    }
     for (const name of PROVIDERS)
       for (const key of [`GOTRUE_EXTERNAL_${name}_URL`, `GOTRUE_EXTERNAL_${name}_REDIRECT_URI`] as const)
         if (env[`GOTRUE_EXTERNAL_${name}_ENABLED`] === true && env[key] && !URL.canParse(env[key]))

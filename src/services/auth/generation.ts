@@ -15,6 +15,7 @@ import { IssuerCache } from './providers/oidc/issuers.ts'
 import { Outgoing } from './providers/outgoing.ts'
 import { redirectRules } from './request/redirect-target.ts'
 import { routes } from './routes/index.ts'
+import { serviceProviderOf } from './saml/service-provider.ts'
 import type { AuthState } from './state.ts'
 import type { Database } from './tables/database.ts'
 import { tokenKeys } from './tokens/keys.ts'
@@ -52,6 +53,7 @@ export async function openGeneration(env: AuthEnv, { log, pool, counters, refres
       metrics,
       passwords: new PasswordHasher(env.PLINTH_AUTH_HASH_QUEUE, metrics),
       cipher: new ValueCipher(env),
+      saml: serviceProviderOf(env),
       outgoing,
       issuers: new IssuerCache(outgoing, env.GOTRUE_EXTERNAL_OIDC_PROVIDER_CACHE_TTL),
       refreshing,

@@ -11,6 +11,7 @@ import type { PasswordHasher } from './passwords/hash.ts'
 import type { IssuerCache } from './providers/oidc/issuers.ts'
 import type { Outgoing } from './providers/outgoing.ts'
 import type { RedirectRules } from './request/redirect-target.ts'
+import type { ServiceProvider } from './saml/service-provider.ts'
 import type { Database } from './tables/database.ts'
 import type { TokenKeys } from './tokens/keys.ts'
 import type { Turns } from './tokens/turns.ts'
@@ -27,6 +28,8 @@ export interface AuthState {
   readonly metrics: Metrics
   readonly passwords: PasswordHasher
   readonly cipher: ValueCipher
+  /** Where GOTRUE_SAML_ENABLED says so. */
+  readonly saml: ServiceProvider | undefined
   /** Requests to providers. */
   readonly outgoing: Outgoing
   /** Who signs ID tokens. */

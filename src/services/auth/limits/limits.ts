@@ -20,6 +20,7 @@ export type LimitName =
   | 'user'
   | 'anonymous'
   | 'sso'
+  | 'saml'
   | 'challenge'
   | 'factor-verify'
   | 'passkey'
@@ -49,6 +50,7 @@ export class Limits {
       user: otp(),
       anonymous: hourly(env.GOTRUE_RATE_LIMIT_ANONYMOUS_USERS),
       sso: perFive(env.GOTRUE_RATE_LIMIT_SSO),
+      saml: perFive(env.GOTRUE_SAML_RATE_LIMIT_ASSERTION),
       passkey: perFive(env.GOTRUE_RATE_LIMIT_PASSKEY),
       'client-register': perFive(env.GOTRUE_RATE_LIMIT_O_AUTH_DYNAMIC_CLIENT_REGISTER),
       challenge: mfa(),

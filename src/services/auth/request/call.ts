@@ -46,6 +46,8 @@ export interface Answer {
   readonly status: number
   /** Sent as JSON; undefined for an empty body. */
   readonly json?: unknown
+  /** Sent as it is, under the content type of `headers`. */
+  readonly text?: string
   readonly headers?: Readonly<Record<string, string>>
 }
 

@@ -11,13 +11,9 @@ const off = (method: Route['method'], path: string, error: () => AuthError): Rou
     },
   })
 
-const saml = () => errors.samlDisabled()
 const passkeys = () => errors.passkeysDisabled()
 
 export const disabledRoutes: readonly Route[] = [
-  off('POST', '/sso', saml),
-  off('GET', '/sso/saml/metadata', saml),
-  off('POST', '/sso/saml/acs', saml),
   off('POST', '/passkeys/registration/options', passkeys),
   off('POST', '/passkeys/registration/verify', passkeys),
   off('POST', '/passkeys/authentication/options', passkeys),

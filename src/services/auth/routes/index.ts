@@ -3,6 +3,7 @@ import type { Route } from '../route.ts'
 import { adminAudit } from './admin/audit.ts'
 import { adminDeleteFactor, adminListFactors, adminUpdateFactor } from './admin/factors.ts'
 import { adminGenerateLink } from './admin/generate-link.ts'
+import { adminCreateSso, adminDeleteSso, adminGetSso, adminListSso, adminUpdateSso } from './admin/sso-providers.ts'
 import { adminCreateUser, adminUpdateUser } from './admin/user-write.ts'
 import { adminDeleteUser, adminGetUser, adminListUsers } from './admin/users.ts'
 import { authorize } from './authorize.ts'
@@ -36,6 +37,9 @@ import { recover } from './recover.ts'
 import { resend } from './resend.ts'
 import { settings } from './settings.ts'
 import { signup } from './signup.ts'
+import { ssoAcs } from './sso/acs.ts'
+import { ssoMetadata } from './sso/metadata.ts'
+import { ssoSignIn } from './sso/sign-in.ts'
 import { token } from './token.ts'
 import { getUser, putUser } from './user.ts'
 import { verifyCode, verifyLink } from './verify.ts'
@@ -91,6 +95,14 @@ export const routes: readonly Route[] = [
   listOwnGrants,
   revokeOwnGrant,
   authorize,
+  ssoSignIn,
+  ssoMetadata,
+  ssoAcs,
+  adminListSso,
+  adminCreateSso,
+  adminGetSso,
+  adminUpdateSso,
+  adminDeleteSso,
   callbackGet,
   callbackPost,
   ...disabledRoutes,

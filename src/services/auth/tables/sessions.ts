@@ -60,12 +60,14 @@ export interface NewSession {
   /** Of an OAuth client, and what it was granted, with blanks between. */
   readonly oauthClientId?: string | undefined
   readonly scopes?: string | undefined
+  readonly notAfter?: Date | undefined
 }
 
 export async function insertSession(db: Db, session: NewSession): Promise<void> {
   await db.query(
-    `insert into auth.sessions (id, user_id, aal, created_at, updated_at, user_agent, ip, tag, refresh_token_hmac_key, refresh_token_counter, oauth_client_id, scopes)
-     values ($1, $2, 'aal1', now(), now(), nullif($3, ''), nullif($4, '')::inet, $5, $6, $7, $8, $9)`,
+    `insert into auth.sessions (id, user_id, aal, created_at, updated_at, user_agent, ip, tag, refresh_token_hmac_key, refresh_token_counter, oauth_client_id, scopes,
+       not_after)
+     values ($1, $2, 'aal1', now(), now(), nullif($3, ''), nullif($4, '')::inet, $5, $6, $7, $8, $9, $10)`,
     [
       session.id,
       session.userId,
@@ -76,6 +78,7 @@ export async function insertSession(db: Db, session: NewSession): Promise<void> 
       session.counter ?? null,
       session.oauthClientId ?? null,
       session.scopes ?? null,
+      session.notAfter ?? null,
     ],
   )
 }

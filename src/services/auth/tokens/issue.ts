@@ -15,6 +15,8 @@ export interface IssueOptions {
   /** For an OAuth client: only it can refresh the session. */
   readonly oauthClientId?: string
   readonly scopes?: string
+  /** The session ends then, whatever else. */
+  readonly notAfter?: Date
 }
 
 /** `method` goes into the session's amr: `password`, `otp`, `anonymous`, `magiclink`, ... */

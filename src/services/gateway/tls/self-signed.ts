@@ -1,7 +1,7 @@
 // A certificate signed by itself, for a listener that has none yet. RFC 5280; EC P-256 with SHA-256.
 import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
 import { isIP } from 'node:net'
-import { bits, boolean, explicit, implicit, integer, octets, oid, sequence, set, utcTime, utf8 } from './der.ts'
+import { bits, boolean, explicit, implicit, integer, octets, oid, sequence, set, utcTime, utf8 } from '../../../x509/der.ts'
 
 const DAY_MS = 24 * 3_600_000
 /** What browsers and Apple's systems accept at most. */

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createServer } from 'node:tls'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { oid } from './der.ts'
+import { oid } from '../../../x509/der.ts'
 import { TlsError, tlsMaterial } from './material.ts'
 import { selfSigned } from './self-signed.ts'
 

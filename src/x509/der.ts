@@ -13,6 +13,7 @@ export const set = (...items: Uint8Array[]): Buffer => element(0x31, ...items)
 export const octets = (bytes: Uint8Array): Buffer => element(0x04, bytes)
 export const bits = (bytes: Uint8Array, unused = 0): Buffer => element(0x03, Buffer.from([unused]), bytes)
 export const utf8 = (text: string): Buffer => element(0x0c, Buffer.from(text))
+export const printable = (text: string): Buffer => element(0x13, Buffer.from(text, 'latin1'))
 export const boolean = (value: boolean): Buffer => element(0x01, Buffer.from([value ? 0xff : 0]))
 /** `[n]` around whole elements. */
 export const explicit = (n: number, ...items: Uint8Array[]): Buffer => element(0xa0 + n, ...items)
@@ -44,3 +45,7 @@ export function utcTime(when: Date): Buffer {
   const text = when.toISOString().replace(/[-:T]/g, '').slice(2, 14)
   return element(0x17, Buffer.from(`${text}Z`))
 }
+
+/** GeneralizedTime, which X.509 asks for from 2050 on. */
+export const generalizedTime = (when: Date): Buffer =>
+  element(0x18, Buffer.from(`${when.toISOString().replace(/[-:T]/g, '').slice(0, 14)}Z`))
