@@ -55,7 +55,7 @@ afterAll(async () => {
 
 test.each([
   [
-    '/authors?select=id,name;x',
+    '/authors?select=id,name%3Bx',
     'select parameter (id,name;x)',
     8,
     `unexpected ';' expecting letter, digit, "-", "->>", "->", "::", ".", ")", "," or end of input`,
@@ -129,6 +129,16 @@ test('the canonical address has the name as it is, and the values of one paramet
     body: { 'a b': 2, 'c%d': null },
   })
   expect(made.headers.get('location')).toBe('/odd table; name?a%20b=eq.2')
+})
+
+test('parameters are parted by & or ;, and a separator at the end parts nothing', async () => {
+  for (const q of [3, 4, 3]) {
+    const { status, headers, json } = await rest.call('GET', `/odd%20view?q=eq.${q};select=q;limit=1&`)
+    expect([status, json]).toEqual([200, q === 3 ? [{ q: 3 }] : []])
+    expect(headers.get('content-location')).toBe(`/odd view?limit=1&q=eq.${q}&select=q`)
+  }
+  const { json } = await rest.call('GET', '/odd%20view?q=not.in.(1;2)')
+  expect(json.code).toBe('PGRST100')
 })
 
 test('a view over names with quotes, spaces and parentheses has the keys and relationships of its table', async () => {

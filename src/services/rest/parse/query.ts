@@ -46,12 +46,12 @@ export function decodeComponent(text: string): string {
   }
 }
 
-/** The parameters in order. One without `=` says nothing, but it is told in the canonical form. */
+/** The parameters in order, parted by `&` or `;`. One without `=` says nothing, but it is told in the canonical form. */
 export function splitQuery(text: string): { pairs: [string, string][]; bare: string[] } {
   const pairs: [string, string][] = []
   const bare: string[] = []
   if (text === '') return { pairs, bare }
-  for (const part of text.split('&')) {
+  for (const part of text.replace(/[&;]$/, '').split(/[&;]/)) {
     const at = part.indexOf('=')
     if (at >= 0) pairs.push([decodeComponent(part.slice(0, at)), decodeComponent(part.slice(at + 1))])
     else bare.push(decodeComponent(part))

@@ -62,8 +62,8 @@ export function shapeOf(head: RequestHead): Shape {
   let from = mark + 1
   let constant = 0
   for (;;) {
-    let end = url.indexOf('&', from)
-    if (end < 0) end = url.length
+    let end = from
+    while (end < url.length && !isSeparator(url.charCodeAt(end))) end++
     const equals = url.indexOf('=', from)
     if (equals >= 0 && equals < end) {
       const name = decodeComponent(url.slice(from, equals))
@@ -85,7 +85,7 @@ export function shapeOf(head: RequestHead): Shape {
       } else key += url.slice(from, end)
     } else key += url.slice(from, end)
     if (end === url.length) break
-    key += '&'
+    key += url[end]
     from = end + 1
   }
   const rest = url.slice(constant)
@@ -120,6 +120,7 @@ function operatorOf(value: string): { kind: SlotKind; length: number } | undefin
   return value.charCodeAt(at) === 46 ? { kind, length: at + 1 } : undefined
 }
 
+const isSeparator = (code: number): boolean => code === 38 || code === 59
 const isLower = (code: number): boolean => code >= 97 && code <= 122
 const isWord = (code: number): boolean => isLower(code) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57) || code === 95
 
