@@ -1,6 +1,7 @@
 // Every route, in the order of the reference.
 import type { Route } from '../route.ts'
 import { adminAudit } from './admin/audit.ts'
+import { adminCreateCustom, adminDeleteCustom, adminGetCustom, adminListCustom, adminUpdateCustom } from './admin/custom-providers.ts'
 import { adminDeleteFactor, adminListFactors, adminUpdateFactor } from './admin/factors.ts'
 import { adminGenerateLink } from './admin/generate-link.ts'
 import { adminCreateSso, adminDeleteSso, adminGetSso, adminListSso, adminUpdateSso } from './admin/sso-providers.ts'
@@ -103,6 +104,11 @@ export const routes: readonly Route[] = [
   adminGetSso,
   adminUpdateSso,
   adminDeleteSso,
+  adminListCustom,
+  adminCreateCustom,
+  adminGetCustom,
+  adminUpdateCustom,
+  adminDeleteCustom,
   callbackGet,
   callbackPost,
   ...disabledRoutes,
