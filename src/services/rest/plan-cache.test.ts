@@ -152,6 +152,8 @@ test('what would be refused is not found either, so that it is refused in the ri
 })
 
 test('whatever the values are, the plan from the cache is the plan from scratch', () => {
+  // Some values come unescaped, with whatever ends a parameter in them.
+  const raw = ['1;limit=2', 'a;b', '1&order=id', '1;name=eq.2', 'x;', '+', '=']
   const operator = fc.constantFrom(
     'eq',
     'neq',
@@ -172,11 +174,13 @@ test('whatever the values are, the plan from the cache is the plan from scratch'
   const value = fc.oneof(
     fc.string(),
     fc.string({ unit: 'binary' }),
+    fc.constantFrom(...raw),
     fc.constantFrom('null', '(1,2)', '(")")', '{a,*}', 'eq.1', 'not.in.(1)', 'is.null', 'in.(x', '\x01', 'a&b=c', '%'),
   )
   const filter = fc.tuple(fc.constantFrom('id', 'name', 'data->>k', 'n', 'and'), operator)
+  const escaped = (text: string) => (raw.includes(text) ? text : encodeURIComponent(text))
   const urlOf = (path: string, filters: readonly (readonly [string, string])[], values: readonly string[]) =>
-    `${path}?${filters.map(([name, what], index) => `${name}=${what === 'x' ? '' : `${what}.`}${encodeURIComponent(values[index]!)}`).join('&')}`
+    `${path}?${filters.map(([name, what], index) => `${name}=${what === 'x' ? '' : `${what}.`}${escaped(values[index]!)}`).join('&')}`
   const attempt = (asked: Asked) => {
     try {
       return outcome(fresh(asked))
