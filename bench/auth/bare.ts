@@ -53,7 +53,6 @@ async function refresh(database: Database, body: string): Promise<unknown> {
     await insertAudit(tx, auditPayload(actorOf(user), 'token_revoked'), '')
     await revokeToken(tx, token.id)
     const next = await insertRefreshToken(tx, user.id, session.id, token.token)
-    await findSession(tx, session.id)
     await noteRefresh(tx, session.id, 'bench', '127.0.0.1')
     return { refresh_token: next, user: showUser(user) }
   })

@@ -50,15 +50,16 @@ const hookClaims = z.looseObject({
   is_anonymous: z.boolean(),
 })
 
+/** `of` is the session, or the id of one that has just been written. */
 export async function makeAccessToken(
   state: AuthState,
   tx: Tx,
   call: Call,
   user: User,
-  sessionId: string,
+  of: Session | string,
   method: string,
 ): Promise<AccessToken> {
-  const session = await findSession(tx, sessionId)
+  const session = typeof of === 'string' ? await findSession(tx, of) : of
   if (!session) throw errors.failure('error generating jwt token', new Error('the session is gone'))
   const iat = Math.floor(Date.now() / 1000)
   const expiresAt = expiry(state, user, session, iat)

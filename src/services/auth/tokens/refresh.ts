@@ -134,7 +134,7 @@ async function swap(state: AuthState, tx: Tx, call: Call, presented: Presented, 
     await checkNewest(state, tx, user, session, 'v1' in token ? token.v1.updated_at : undefined, nowMs)
   const next =
     'v1' in token ? await swapV1(state, tx, call, user, session, token.v1) : await swapV2(state, tx, call, user, session, token, nowMs)
-  const access = await makeAccessToken(state, tx, call, user, session.id, 'token_refresh')
+  const access = await makeAccessToken(state, tx, call, user, session, 'token_refresh')
   await noteRefresh(tx, session.id, header(call, 'user-agent'), call.address)
   return tokenAnswer(access, next, user)
 }
