@@ -27,6 +27,8 @@ export interface Command {
   /** Groups of flags of which at most one may be given. */
   readonly exclusive?: readonly (readonly string[])[]
   readonly required?: readonly string[]
+  /** First arguments behind which flags that are not known here are some other program's: they are handed over as `flags.passed`. */
+  readonly passesFlags?: ReadonlySet<string>
   /** It ends by itself, in order, when the invocation's signal aborts; every other command is simply left. */
   readonly endsItself?: boolean
   /** Resolves to the exit code (0 when it resolves to nothing). */
@@ -103,7 +105,8 @@ export const globalFlags: readonly Flag[] = [
 /** Flags and arguments of a command line after the command's name. Throws CliError before anything is done. */
 export function parseInvocation(command: Command, argv: readonly string[], env: Environment): { args: string[]; flags: FlagValues } {
   const known = new Map([...globalFlags, ...(command.flags ?? [])].map((flag) => [flag.name, flag]))
-  const given = readFlags(command, argv, known)
+  const { own, passed } = splitPassed(command, argv, known)
+  const given = readFlags(command, own, known)
   const flags: Record<string, string | boolean | readonly string[] | undefined> = {}
   for (const flag of known.values()) {
     const fromEnv = env[`SUPABASE_${flag.name.toUpperCase().replaceAll('-', '_')}`]
@@ -116,8 +119,32 @@ export function parseInvocation(command: Command, argv: readonly string[], env: 
     }
     flags[flag.name] = value ?? flag.default
   }
+  if (passed.length > 0) flags['passed'] = passed
   if (flags['help'] !== true) checkCommandLine(command, flags, given)
   return { args: given.positionals, flags }
+}
+
+/** Unknown long flags, each with the value behind it if that is none itself. */
+function splitPassed(command: Command, argv: readonly string[], known: ReadonlyMap<string, Flag>): { own: string[]; passed: string[] } {
+  const own: string[] = []
+  const passed: string[] = []
+  const begins = command.passesFlags ? argv.findIndex((arg) => command.passesFlags!.has(arg)) : -1
+  if (begins < 0) return { own: [...argv], passed }
+  for (let at = 0; at < argv.length; at++) {
+    const arg = argv[at]!
+    const name = /^--([^=]+)/.exec(arg)?.[1]
+    if (at <= begins || name === undefined || known.has(name)) {
+      own.push(arg)
+      continue
+    }
+    passed.push(arg)
+    const next = argv[at + 1]
+    if (!arg.includes('=') && next !== undefined && !next.startsWith('-')) {
+      passed.push(next)
+      at++
+    }
+  }
+  return { own, passed }
 }
 
 interface GivenFlags {

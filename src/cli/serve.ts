@@ -4,11 +4,11 @@ import { EnvError, readEnv } from '../env/read.ts'
 import { Dispatcher } from '../http/dispatch.ts'
 import { type ListeningServer, serveEndpoint } from '../http/server.ts'
 import { createLog } from '../log/log.ts'
-import type { ListenAddress, RunningService } from '../service/definition.ts'
+import type { Environment, ListenAddress, RunningService } from '../service/definition.ts'
 import { UndoList } from '../service/undo-list.ts'
 import { kinds, loadKind } from '../stack/kinds.ts'
 import type { FromChild, ToChild } from '../stack/places/process.ts'
-import { CliError, type Command, flagOn, flagText, type Invocation } from './command.ts'
+import { CliError, type Command, flagList, flagOn, flagText, type Invocation } from './command.ts'
 import { readConfigDir, type WatchOptions, watchConfigDir } from './config-dir.ts'
 import { onCrash } from './crashes.ts'
 import { onSignal } from './signals.ts'
@@ -20,6 +20,7 @@ export const serve: Command = {
   args: 'SERVICE',
   minArgs: 1,
   maxArgs: 1,
+  passesFlags: new Set(['gateway']),
   flags: [
     {
       name: 'config-dir',
@@ -35,7 +36,8 @@ export const serve: Command = {
     const managed = flagOn(flags, 'managed')
     const definition = await loadKind(kind)
     const configDir = flagText(flags, 'config-dir')
-    const source = () => (configDir === undefined ? env : readConfigDir(configDir, env))
+    const given = withFlags(definition, env, flagList(flags, 'passed'))
+    const source = () => (configDir === undefined ? given : readConfigDir(configDir, given))
     const read = () => readEnv(definition.env as Parameters<typeof readEnv>[0], source())
     const values = settingsOf(read)
     const format = io.outIsTerminal && !managed ? 'pretty' : 'json'
@@ -82,6 +84,11 @@ function watchOptions(values: unknown): WatchOptions {
     pollMs: reloading['GOTRUE_RELOADING_POLLER_ENABLED'] === true ? duration('GOTRUE_RELOADING_POLLER_INTERVAL', 10_000) : undefined,
     graceMs: duration('GOTRUE_RELOADING_GRACE_PERIOD_INTERVAL', 5_000),
   }
+}
+
+/** Flags of upstream's own program are a variable like any other. */
+function withFlags({ flagsVariable }: { readonly flagsVariable?: string }, env: Environment, passed: readonly string[]): Environment {
+  return flagsVariable === undefined || passed.length === 0 ? env : { ...env, [flagsVariable]: passed.join('\n') }
 }
 
 interface Listening {

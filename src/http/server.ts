@@ -1,5 +1,5 @@
 // Gives an endpoint a socket: limits on headers and time, and a stop that lets running requests end within a bound.
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { Endpoint } from '../service/definition.ts'
@@ -47,9 +47,8 @@ export async function serveEndpoint(
   }
   const secure = endpoint.tls ? createTlsServer(endpoint.tls, options, handle) : undefined
   const server: Server = secure?.server ?? createServer(options, handle)
-  server.on('clientError', refuseMalformed)
   const upgraded = new Set<Duplex>()
-  server.on('upgrade', (req, socket, head) => {
+  const takeUpgrade = (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     // The server's own listener is gone by now, and an error without one would end the process.
     socket.on('error', () => socket.destroy())
     if (!endpoint.upgrade) {
@@ -64,7 +63,9 @@ export async function serveEndpoint(
       onBug(error)
       socket.destroy()
     }
-  })
+  }
+  const plain = secure?.plain
+  for (const one of plain ? [server, plain] : [server]) one.on('clientError', refuseMalformed).on('upgrade', takeUpgrade)
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
     server.listen(port, host, () => {
@@ -79,6 +80,7 @@ export async function serveEndpoint(
       new Promise((resolve) => {
         const force = setTimeout(() => {
           server.closeAllConnections()
+          plain?.closeAllConnections()
           secure?.http2?.destroy()
           for (const socket of upgraded) socket.destroy()
         }, graceMs)
@@ -87,6 +89,8 @@ export async function serveEndpoint(
           resolve()
         })
         server.closeIdleConnections()
+        plain?.close()
+        plain?.closeIdleConnections()
         secure?.http2?.close()
         for (const socket of upgraded) socket.end()
       }),

@@ -1,5 +1,6 @@
 // The server of an endpoint that speaks TLS: the certificate by name, HTTP/2 for clients that offer it, and an authority's validation
 // of a domain on the same port.
+import { createServer as createPlainServer, type Server as PlainServer } from 'node:http'
 import { createServer, type Server, type ServerOptions } from 'node:https'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
@@ -10,6 +11,8 @@ import { type Http2Connections, http2Connections } from './http2.ts'
 export interface TlsServer {
   readonly server: Server
   readonly http2: Http2Connections | undefined
+  /** Gets the connections that begin with no TLS, where they are answered as well. */
+  readonly plain: PlainServer | undefined
 }
 
 interface Limits {
@@ -47,13 +50,28 @@ export function createTlsServer(material: TlsMaterial, options: ServerOptions & 
         next()
         return
       }
-      peek(socket, (hello) => {
+      peek(socket, HELLO_MS, (hello) => {
         if (!hello.includes(VALIDATION)) next()
         else answerValidation(socket, validation)
       })
     })
-  return { server, http2 }
+  const plain = material.plainToo ? createPlainServer(options, handle) : undefined
+  // A server that is given its connections watches over their time-outs, and can end them, from the moment it is told that it listens.
+  if (plain) server.once('listening', () => plain.emit('listening'))
+  if (plain)
+    divert(server, 'connection', (socket: Socket, next) => {
+      peek(socket, PLAIN_MS, (first) => {
+        if (first[0] === HANDSHAKE) next()
+        else plain.emit('connection', socket)
+      })
+    })
+  return { server, http2, plain }
 }
+
+/** The first byte of a TLS connection: a record of the handshake. */
+const HANDSHAKE = 22
+/** A connection that says nothing at all may be one that a browser opened ahead. */
+const PLAIN_MS = 60_000
 
 /** Puts a fork in front of the server's own listener of an event. */
 function divert<From extends Socket>(server: Server, event: string, fork: (socket: From, next: () => void) => void): void {
@@ -72,8 +90,8 @@ const VALIDATION = Buffer.from(`${String.fromCharCode(PROTOCOL.length)}${PROTOCO
 const HELLO_MS = 10_000
 
 /** Shows the first bytes of a connection and puts them back. */
-function peek(socket: Socket, shown: (bytes: Buffer) => void): void {
-  const late = setTimeout(() => socket.destroy(), HELLO_MS)
+function peek(socket: Socket, withinMs: number, shown: (bytes: Buffer) => void): void {
+  const late = setTimeout(() => socket.destroy(), withinMs)
   const broken = () => socket.destroy()
   socket.once('close', () => clearTimeout(late))
   socket.on('error', broken)

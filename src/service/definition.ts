@@ -26,6 +26,8 @@ export interface TlsMaterial {
   readonly maxVersion?: SecureVersion
   /** OpenSSL's list of cipher names; Node's own when unset. */
   readonly ciphers?: string
+  /** Plain requests are answered on the same port, by the first byte of a connection. */
+  readonly plainToo?: boolean
   /** Offers HTTP/2 beside HTTP/1.1. */
   readonly http2?: boolean
   /** The certificate for the name that a client asks for (SNI); asked at every handshake, so it may change while the endpoint serves. */
@@ -72,6 +74,8 @@ export interface ServiceDefinition<Schema extends z.ZodType = z.ZodType> {
   /** One zod object; its keys are the variables of upstream's image. */
   readonly env: Schema
   readonly needs: Readonly<Record<string, Condition>>
+  /** Which variable takes the flags that upstream's own program is started with, one a line (`plinth serve NAME --flag`). */
+  readonly flagsVariable?: string
   /** Upstream's default addresses, used by `plinth serve` only. */
   listen(env: z.output<Schema>): readonly ListenAddress[]
   start(env: z.output<Schema>, ctx: ServiceContext): Promise<RunningService>

@@ -10,6 +10,8 @@ export const gatewayEnv = z
     KONG_DECLARATIVE_CONFIG_STRING: text.optional(),
     /** Which of the two files that come with Plinth is used when neither of the two above is set. */
     PLINTH_GATEWAY_FORM: z.enum(['self-hosted', 'local'], { error: () => 'self-hosted or local' }).default('self-hosted'),
+    /** Flags as Traefik's program takes them, one a line: what `plinth serve gateway --entrypoints.web.address=:80` passes. */
+    PLINTH_GATEWAY_FLAGS: text.optional(),
     KONG_PLUGINS: list.default(['bundled']),
     KONG_PROXY_LISTEN: text.default('0.0.0.0:8000, 0.0.0.0:8443 http2 ssl'),
     KONG_STATUS_LISTEN: text.default('off'),

@@ -20,7 +20,7 @@ import { statusHandler } from './status.ts'
 import { Certificates } from './tls/certificates.ts'
 import { TlsError, tlsMaterial } from './tls/material.ts'
 import { type PublicNames, type PublicNamesSettings, publicNames } from './tls/public-names.ts'
-import { asksForTraefik } from './traefik/config/sources.ts'
+import { asksForTraefik, FLAGS_VARIABLE } from './traefik/config/sources.ts'
 import { startTraefik, TwoFrontEndsError, traefikListen } from './traefik/index.ts'
 
 const HTTP = 8000
@@ -31,6 +31,7 @@ export const gateway = defineService({
   name: 'gateway',
   env: gatewayEnv,
   needs: {},
+  flagsVariable: FLAGS_VARIABLE,
   listen: (env): ListenAddress[] => (isTraefik(env) ? traefikListen(environmentOf(env)) : kongListen(env)),
   async start(env, ctx) {
     if (isTraefik(env)) return startTraefik(environmentOf(env), ctx, overridesOf(env))

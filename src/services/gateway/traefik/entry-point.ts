@@ -6,7 +6,7 @@ import { AddressSet, plainAddress } from '../client.ts'
 import { HeaderTable } from '../header-table.ts'
 import { announcesBody, BodyError } from '../read-ahead.ts'
 import { readTarget } from '../target.ts'
-import { ClientAnswer } from './answer.ts'
+import { ClientAnswer, respond } from './answer.ts'
 import type { EntryPointConfig } from './config/static.ts'
 import { Flight, notFound, type Upgrade } from './flight.ts'
 import { httpError } from './go-http.ts'
@@ -17,6 +17,13 @@ import { type ForwardedSettings, rewriteForwarded } from './x-forwarded.ts'
 
 const STATUSES = { badRequest: 400, notAllowed: 405, uriTooLong: 414, headersTooLarge: 431 } as const
 
+export interface EntryPointSetup {
+  readonly log: Logger
+  readonly observer: Observer
+  /** What an authority asks this entry point for. */
+  proofFor(url: string | undefined): string | undefined
+}
+
 export class EntryPoint {
   readonly #name: string
   readonly #config: EntryPointConfig
@@ -24,9 +31,11 @@ export class EntryPoint {
   readonly #observer: Observer
   readonly #forwarded: ForwardedSettings
   readonly #denied: RegExp | undefined
+  readonly #proofFor: EntryPointSetup['proofFor']
   #routes: EntryRoutes
 
-  constructor(name: string, config: EntryPointConfig, routes: EntryRoutes, { log, observer }: { log: Logger; observer: Observer }) {
+  constructor(name: string, config: EntryPointConfig, routes: EntryRoutes, { log, observer, proofFor }: EntryPointSetup) {
+    this.#proofFor = proofFor
     this.#name = name
     this.#config = config
     this.#routes = routes
@@ -59,6 +68,12 @@ export class EntryPoint {
 
   #answer(req: IncomingMessage, res: ServerResponse, upgrade: Upgrade | undefined, websocket: boolean): void {
     const answer = new ClientAnswer(res, upgrade)
+    // An authority's question comes before any route.
+    const proof = this.#proofFor(req.url)
+    if (proof !== undefined) {
+      respond(answer, 200, proof, ['Content-Type', 'text/plain'])
+      return
+    }
     const flight = this.#flightOf(req, upgrade, websocket)
     if (typeof flight === 'number') {
       // What is wrong with the request itself says nothing good about what follows on the connection.

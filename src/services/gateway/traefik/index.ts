@@ -14,6 +14,7 @@ import { Internals } from './internal/internals.ts'
 import { buildPlan, type Plan } from './plan.ts'
 import { loadCompose, watchCompose } from './providers/compose.ts'
 import { loadFiles, watchFiles } from './providers/file.ts'
+import { EntryPointTls } from './tls.ts'
 
 // The largest head of a service's answer.
 const MAX_ANSWER_HEAD = 1024 * 1024
@@ -89,11 +90,18 @@ async function start(env: Environment, ctx: ServiceContext, overrides: Overrides
   for (const provider of providers) configs.set(provider.name, await loadFirst(provider, ctx))
   plan = buildPlan(configs, setup)
   undo.defer(() => plan.end())
+  const tls = await EntryPointTls.open(config, ctx.log)
+  undo.defer(() => tls.stop())
+  await tls.use(plan.runtime, config)
   const numbers = numbered(config)
   const entryPoints = new Map(
     [...numbers.keys()].map((name) => [
       name,
-      new EntryPoint(name, config.entryPoints[name]!, plan.routes.get(name)!, { log: ctx.log, observer: internals.observer }),
+      new EntryPoint(name, config.entryPoints[name]!, plan.routes.get(name)!, {
+        log: ctx.log,
+        observer: internals.observer,
+        proofFor: (url) => tls.proofFor(name, url),
+      }),
     ]),
   )
   const tell = (what: string) => {
@@ -117,6 +125,7 @@ async function start(env: Environment, ctx: ServiceContext, overrides: Overrides
     plan = next
     for (const [name, entryPoint] of entryPoints) entryPoint.use(next.routes.get(name)!)
     before.end()
+    await tls.use(next.runtime, config)
     internals.reloaded(true)
     tell('configuration loaded anew')
   }
@@ -137,7 +146,7 @@ async function start(env: Environment, ctx: ServiceContext, overrides: Overrides
   return {
     endpoints: [...numbers].map(([name, port]) => {
       const { handle, upgrade } = entryPoints.get(name)!
-      return { port, handle, upgrade }
+      return { port, handle, upgrade, tls: tls.material(plan.runtime) }
     }),
     // A configuration is in force from the start on, and stays so.
     health: async () => {},

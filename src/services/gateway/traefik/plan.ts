@@ -149,6 +149,9 @@ class Builder {
   route(router: RouterInfo): Built | undefined {
     const { config, provider } = router
     const text = config.rule ?? ''
+    // Who names a service or a middleware uses it, whether or not the router itself can be built.
+    if (config.service) this.#runtime.services.get(qualified(config.service, provider))?.usedBy.add(router.name)
+    for (const name of config.middlewares ?? []) this.#runtime.middlewares.get(qualified(name, provider))?.usedBy.add(router.name)
     router.priority = config.priority || text.length
     try {
       if (text === '') throw new RuleError('router has no rule')
@@ -161,7 +164,6 @@ class Builder {
       if (!config.service) throw new MiddlewareError('the service is missing on the router')
       const serviceName = qualified(config.service, provider)
       const service = this.service(serviceName)
-      this.#runtime.services.get(serviceName)?.usedBy.add(router.name)
       const wraps = (config.middlewares ?? []).map((name) => this.middleware(qualified(name, provider), router.name))
       return { rule, serviceName, handle: wraps.reduceRight((next, wrap) => wrap(next), service.handle) }
     } catch (error) {

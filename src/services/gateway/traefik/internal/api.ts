@@ -1,6 +1,6 @@
 // The API: what is in force, as JSON. Upstream: pkg/api.
 import { respond } from '../answer.ts'
-import type { MiddlewareInfo, RouterInfo, RuntimeConfig, ServiceInfo, Status } from '../config/runtime.ts'
+import { type MiddlewareInfo, qualified, type RouterInfo, type RuntimeConfig, type ServiceInfo, type Status } from '../config/runtime.ts'
 import type { StaticConfig } from '../config/static.ts'
 import type { Handle } from '../flight.ts'
 import { goDuration, httpError } from '../go-http.ts'
@@ -21,6 +21,7 @@ export function apiHandle(
   plan: () => Plan,
   { basePath }: NonNullable<StaticConfig['api']>,
   routes: () => readonly InternalRoute[],
+  services: ReadonlyMap<string, Handle>,
 ): Handle {
   const base = basePath.replace(/\/$/, '')
   const started = new Date().toISOString()
@@ -45,7 +46,7 @@ export function apiHandle(
         case 'rawdata':
           return { status: 200, body: rawData(runtime) }
         case 'overview':
-          return { status: 200, body: overview(runtime, config) }
+          return { status: 200, body: overview(runtime, config, { routers: routes().length, services: services.size }) }
         case 'entrypoints':
           return list(entryPoints(config), query)
         case 'certificates':
@@ -68,7 +69,7 @@ export function apiHandle(
   function itemsOf(what: string): Item[] | undefined {
     const { runtime } = plan()
     if (what === 'routers') return [...internalRouters(routes()), ...[...runtime.routers.values()].map(routerItem)]
-    if (what === 'services') return [...runtime.services.values()].map(serviceItem)
+    if (what === 'services') return [...internalServices(routes(), services), ...[...runtime.services.values()].map(serviceItem)]
     return what === 'middlewares' ? [...runtime.middlewares.values()].map(middlewareItem) : undefined
   }
 }
@@ -78,6 +79,7 @@ function internalRouters(routes: readonly InternalRoute[]): Item[] {
     entryPoints: [entryPoint],
     service,
     rule,
+    ruleSyntax: 'default',
     priority,
     status: 'enabled',
     using: [entryPoint],
@@ -86,16 +88,23 @@ function internalRouters(routes: readonly InternalRoute[]): Item[] {
   }))
 }
 
+function internalServices(routes: readonly InternalRoute[], services: ReadonlyMap<string, Handle>): Item[] {
+  return [...services.keys()].map((name) => {
+    const usedBy = routes.filter(({ service }) => service === name).map((route) => route.name)
+    return { status: 'enabled', ...(usedBy.length > 0 ? { usedBy } : {}), name, provider: 'internal' }
+  })
+}
+
 function withErrors<Body extends object>(body: Body, errors: readonly string[]): Body {
   return errors.length > 0 ? { ...body, error: errors } : body
 }
 
-function routerBody({ config, entryPoints, priority, status, using, errors }: RouterInfo): object {
+function routerBody({ config, provider, entryPoints, priority, status, using, errors }: RouterInfo): object {
   const { middlewares, service, rule, ruleSyntax, tls, observability } = config
   return withErrors(
     {
       entryPoints,
-      ...(middlewares ? { middlewares } : {}),
+      ...(middlewares ? { middlewares: middlewares.map((one) => qualified(one, provider)) } : {}),
       service,
       rule,
       ...(ruleSyntax ? { ruleSyntax } : {}),
@@ -159,16 +168,25 @@ function typeOf(config: object): string | undefined {
 const SECRETS = new Set(['users', 'password', 'key'])
 const DURATIONS = /(?:interval|timeout|period|duration|window|delay)$/i
 
+/** Shown even when they are off: to be off is not their default. */
+const SHOWN_FALSE = new Set(['passHostHeader', 'followRedirects', 'mirrorBody', 'sanitizePath', 'permanent', 'weight', 'percent'])
+
+/** What upstream leaves out: an option at its type's own nothing. */
+function isZero(value: unknown): boolean {
+  if (typeof value === 'object' && value !== null) return Object.keys(value).length === 0
+  return value === false || value === 0 || value === ''
+}
+
 /** A configuration as the API shows it: no secrets, no empty values, durations in Go's words. */
-function shown(value: unknown, name = ''): object | unknown {
+function shown(value: unknown, name = '', depth = 0): object | unknown {
   if (SECRETS.has(name)) return Array.isArray(value) ? value.map(() => 'xxxx') : 'xxxx'
   if (typeof value === 'number' && DURATIONS.test(name)) return goDuration(value)
-  if (Array.isArray(value)) return value.map((item) => shown(item))
+  if (Array.isArray(value)) return value.map((item) => shown(item, '', depth + 1))
   if (typeof value !== 'object' || value === null) return value
   return Object.fromEntries(
     Object.entries(value)
-      .filter(([, item]) => item !== undefined && item !== '' && !(Array.isArray(item) && item.length === 0))
-      .map(([key, item]) => [key, shown(item, key)]),
+      .filter(([key, item]) => item !== undefined && (depth === 0 || SHOWN_FALSE.has(key) || !isZero(item)))
+      .map(([key, item]) => [key, shown(item, key, depth + 1)]),
   )
 }
 
@@ -186,12 +204,22 @@ function section(infos: Iterable<{ status: Status }>): { total: number; warnings
   return { total: all.length, warnings: count('warning'), errors: count('disabled') }
 }
 
-function overview({ routers, services, middlewares }: RuntimeConfig, config: StaticConfig): object {
+function overview(
+  { routers, services, middlewares }: RuntimeConfig,
+  config: StaticConfig,
+  own: { readonly routers: number; readonly services: number },
+): object {
+  const withOwn = (one: ReturnType<typeof section>, more: number) => ({ ...one, total: one.total + more })
   const none = { total: 0, warnings: 0, errors: 0 }
   return {
-    http: { routers: section(routers.values()), services: section(services.values()), middlewares: section(middlewares.values()) },
+    http: {
+      routers: withOwn(section(routers.values()), own.routers),
+      services: withOwn(section(services.values()), own.services),
+      middlewares: section(middlewares.values()),
+    },
     tcp: { routers: none, services: none, middlewares: none },
     udp: { routers: none, services: none },
+    certificates: none,
     features: { tracing: '', metrics: config.metrics?.prometheus ? 'Prometheus' : '', accessLog: config.accessLog !== undefined },
     providers: [...(config.providers.compose ? ['Docker'] : []), ...(config.providers.file ? ['File'] : [])],
   }

@@ -54,6 +54,7 @@ export class Internals {
           () => setup.plan(),
           api,
           () => routes,
+          services,
         ),
       )
       if (api.dashboard) services.set('dashboard@internal', dashboardHandle(api))

@@ -20,7 +20,7 @@ const SYNTAXES: Readonly<Record<RuleSyntax, ReadonlyMap<string, Matcher>>> = { v
 export function compileRule(text: string, syntax: RuleSyntax): CompiledRule {
   const matchers = SYNTAXES[syntax]
   try {
-    const rule = parseRule(text, new Set(matchers.keys()))
+    const rule = parsed(text, matchers)
     return {
       matches: build(rule, matchers),
       hosts: demanded(rule, (leaf) => hostsOf(leaf)),
@@ -29,6 +29,15 @@ export function compileRule(text: string, syntax: RuleSyntax): CompiledRule {
   } catch (error) {
     if (error instanceof RuleError || error instanceof GoRegExpError)
       throw new RuleError(`error while parsing rule ${text}: ${error.message}`)
+    throw error
+  }
+}
+
+function parsed(text: string, matchers: ReadonlyMap<string, Matcher>): Rule {
+  try {
+    return parseRule(text, new Set(matchers.keys()))
+  } catch (error) {
+    if (error instanceof RuleError) throw new RuleError(`parsing rule ${text}: ${error.message}`)
     throw error
   }
 }
@@ -79,4 +88,24 @@ function hostsOf({ name, values }: Leaf): readonly string[] | undefined {
 function prefixesOf({ name, values }: Leaf): readonly string[] | undefined {
   if ((name !== 'Path' && name !== 'PathPrefix') || values.some((value) => value.includes('{'))) return undefined
   return values
+}
+
+/** The plain names that a rule mentions: what a certificate for its router is for. */
+export function hostsOfRule(text: string): string[] {
+  let rule: Rule
+  try {
+    rule = parseRule(text, new Set([...matchersV3.keys(), ...matchersV2.keys()]))
+  } catch {
+    // A rule with a mistake has no router that would need a certificate.
+    return []
+  }
+  const found = new Set<string>()
+  const walk = (node: Rule): void => {
+    if (node.kind !== 'matcher') {
+      walk(node.left)
+      walk(node.right)
+    } else if (node.name === 'Host' && !node.not) for (const value of node.values) found.add(value.toLowerCase().replace(/\.$/, ''))
+  }
+  walk(rule)
+  return [...found].filter((host) => host !== '*')
 }
