@@ -1,13 +1,18 @@
 // Gives an endpoint a socket: limits on headers and time, and a stop that lets running requests end within a bound.
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect, type ListenOptions } from 'node:net'
 import type { Duplex } from 'node:stream'
-import type { Endpoint } from '../service/definition.ts'
+import type { Endpoint, ListenAddress } from '../service/definition.ts'
 import { createTlsServer } from './tls-server.ts'
 
 export interface ListeningServer {
   readonly host: string
   readonly port: number
+  /** Where it listens, for people: `0.0.0.0:3000`, `[::1]:3000`, `/run/rest.sock`. */
+  readonly address: string
+  /** Resolves when a connection to it can be made. */
+  reach(): Promise<void>
   /** Stops accepting, lets running requests end for `graceMs`, then ends every connection. */
   close(graceMs?: number): Promise<void>
 }
@@ -25,6 +30,7 @@ export async function serveEndpoint(
   host: string,
   port: number,
   onBug: (error: unknown) => void = () => {},
+  { socket, reusePort = false }: Pick<ListenAddress, 'socket' | 'reusePort'> = {},
 ): Promise<ListeningServer> {
   // What a handler throws is a bug of its own: it ends that request, not the process.
   const handle: Endpoint['handle'] = (req, res) => {
@@ -66,16 +72,17 @@ export async function serveEndpoint(
   }
   const plain = secure?.plain
   for (const one of plain ? [server, plain] : [server]) one.on('clientError', refuseMalformed).on('upgrade', takeUpgrade)
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, host, () => {
-      server.off('error', reject)
-      resolve()
-    })
-  })
+  if (socket === undefined) await listenOnPort(server, host, port, reusePort)
+  else await listenOnSocket(server, socket.path, socket.mode)
+  const bound = server.address() as AddressInfo | string
   return {
     host,
-    port: (server.address() as AddressInfo).port,
+    port: typeof bound === 'string' ? 0 : bound.port,
+    address: typeof bound === 'string' ? bound : `${bound.family === 'IPv6' ? `[${bound.address}]` : bound.address}:${bound.port}`,
+    reach: () =>
+      typeof bound === 'string'
+        ? reachable({ path: bound })
+        : reachable({ host: LOOPBACK.get(bound.address) ?? bound.address, port: bound.port }),
     close: (graceMs = GRACE_MS) =>
       new Promise((resolve) => {
         const force = setTimeout(() => {
@@ -95,6 +102,75 @@ export async function serveEndpoint(
         for (const socket of upgraded) socket.end()
       }),
   }
+}
+
+const LOOPBACK: ReadonlyMap<string, string> = new Map([
+  ['0.0.0.0', '127.0.0.1'],
+  ['::', '::1'],
+])
+const REACH_MS = 1_000
+
+function reachable(address: { path: string } | { host: string; port: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const probe = connect(address)
+    probe.setTimeout(REACH_MS, () => probe.destroy(new Error('no connection within a second')))
+    probe.once('error', reject)
+    probe.once('connect', () => {
+      probe.destroy()
+      resolve()
+    })
+  })
+}
+
+/** Any address of a family by PostgREST's words: `*4` and `*6` prefer one, `!4` and `!6` allow no other. */
+const ANY: ReadonlyMap<string, readonly { readonly host: string; readonly ipv6Only?: boolean }[]> = new Map([
+  ['*', [{ host: '::' }, { host: '0.0.0.0' }]],
+  ['*4', [{ host: '0.0.0.0' }, { host: '::' }]],
+  ['!4', [{ host: '0.0.0.0' }]],
+  ['*6', [{ host: '::' }, { host: '0.0.0.0' }]],
+  ['!6', [{ host: '::', ipv6Only: true }]],
+])
+
+async function listenOnPort(server: Server, host: string, port: number, reusePort: boolean): Promise<void> {
+  const candidates = ANY.get(host) ?? [{ host }]
+  for (const [index, candidate] of candidates.entries()) {
+    try {
+      await listening(server, { port, ...(reusePort && { reusePort }), ...candidate })
+      return
+    } catch (error) {
+      // A machine without IPv6 has no such address.
+      const { code } = error as NodeJS.ErrnoException
+      if (index === candidates.length - 1 || (code !== 'EAFNOSUPPORT' && code !== 'EADDRNOTAVAIL')) throw error
+    }
+  }
+}
+
+/** What a dead process left at the path is removed; a living one's socket, or a file, is not. */
+async function listenOnSocket(server: Server, path: string, mode: number): Promise<void> {
+  try {
+    await listening(server, { path })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || !lstatSync(path).isSocket() || (await isAlive(path))) throw error
+    unlinkSync(path)
+    await listening(server, { path })
+  }
+  chmodSync(path, mode)
+}
+
+const isAlive = (path: string): Promise<boolean> =>
+  reachable({ path }).then(
+    () => true,
+    () => false,
+  )
+
+function listening(server: Server, options: ListenOptions & { reusePort?: boolean }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(options, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
 }
 
 const STATUS_LINES: Readonly<Record<string, string>> = {

@@ -13,9 +13,11 @@ const MAX_TOKEN_LENGTH = 8_192
 export class TokenCache<Value> {
   readonly #entries = new Map<string, Entry<Value>>()
   readonly #size: number
+  readonly #onEvict: () => void
 
-  constructor(size: number) {
+  constructor(size: number, onEvict: () => void = () => undefined) {
     this.#size = size
+    this.#onEvict = onEvict
   }
 
   get size(): number {
@@ -47,7 +49,10 @@ export class TokenCache<Value> {
   #makeRoom(nowMs: number): void {
     for (const [token, entry] of this.#entries) {
       this.#entries.delete(token)
-      if (!entry.used || nowMs > entry.until) return
+      if (!entry.used || nowMs > entry.until) {
+        this.#onEvict()
+        return
+      }
       entry.used = false
       this.#entries.set(token, entry)
     }

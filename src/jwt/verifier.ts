@@ -24,6 +24,8 @@ export interface JwtVerifierOptions {
    * `kid-or-secret`: a key of that id; where none has it or the token names none, shared secrets only (GoTrue).
    */
   readonly keyChoice?: 'any' | 'kid' | 'kid-or-secret'
+  /** Called when a verified token had to make room for another one. */
+  readonly onEvict?: () => void
   /** Milliseconds of the epoch; for tests. */
   readonly now?: () => number
 }
@@ -50,7 +52,7 @@ export class JwtVerifier {
     this.#checkIssuedAt = options.checkIssuedAt ?? true
     this.#keyChoice = options.keyChoice ?? 'any'
     this.#now = options.now ?? Date.now
-    this.#cache = new TokenCache(options.cacheSize ?? 1_000)
+    this.#cache = new TokenCache(options.cacheSize ?? 1_000, options.onEvict)
   }
 
   /** The claims of a token that was verified before and has not expired since. */

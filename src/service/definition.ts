@@ -11,8 +11,12 @@ export type Condition = 'started' | 'healthy'
 /** One port of a service, by the number that upstream's image listens on: `http://rest:3001` is `{ port: 3001 }` of `rest`. */
 export interface Endpoint {
   readonly port: number
+  /** For the log: `API server`. */
+  readonly name?: string
   readonly handle: Handler
   readonly upgrade?: UpgradeHandler
+  /** The socket is opened when this resolves; at once without it. */
+  readonly opens?: Promise<void>
   /** Where the endpoint speaks TLS when it is given a socket. */
   readonly tls?: TlsMaterial
 }
@@ -43,6 +47,17 @@ export interface ServiceContext {
   readonly dispatcher: Dispatcher
   /** Aborted when the start is to be given up. */
   readonly signal: AbortSignal
+  /** Only for a service that `plinth serve` runs by itself: what upstream's own program has and a part of a stack has not. */
+  readonly alone?: Alone
+}
+
+export interface Alone {
+  /** The settings as they are by now: a configuration file is read again. Throws EnvError. */
+  reread(): unknown
+  /** One line on stdout. */
+  print(line: string): void
+  /** Resolves when the endpoint's own socket takes a connection. */
+  reach(endpoint: number): Promise<void>
 }
 
 export interface RunningService {
@@ -52,10 +67,10 @@ export interface RunningService {
   /** Resolves when the service has ended by itself (its process was killed): it is restarted at once, not at its next health check. */
   readonly ended?: Promise<void>
   /**
-   * Re-reads configuration and caches (SIGHUP, SIGUSR1/2 of the upstream images). `values` are the variables as they are now, in the shape of
-   * the definition's schema; absent where nobody has read them again.
+   * Re-reads configuration and caches. `values` are the variables as they are now, in the shape of the definition's schema; absent where
+   * nobody has read them again. `signal` is what asked for it.
    */
-  reload?(values?: unknown): Promise<void>
+  reload?(values?: unknown, signal?: 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2'): Promise<void>
   /** Frees whatever start opened, in reverse order. */
   stop(): Promise<void>
 }
@@ -65,9 +80,23 @@ export interface ListenAddress {
   readonly endpoint: number
   readonly host: string
   readonly port: number
+  /** A Unix socket in the place of host and port. */
+  readonly socket?: { readonly path: string; readonly mode: number }
+  /** Several processes may listen on the port at once (SO_REUSEPORT). */
+  readonly reusePort?: boolean
 }
 
 export type Environment = Readonly<Record<string, string | undefined>>
+
+/** Upstream's command line beyond running: a configuration file as argument, and flags that print something and end. */
+export interface ServiceProgram {
+  /** The environment with what the file says beneath it. Throws an Error that names file and line. */
+  readFile(path: string, environment: Environment): Environment
+  /** By the flag's name, without dashes; the text for stdout. What it throws goes to stderr, with exit code 1. */
+  readonly flags: Readonly<Record<string, (read: () => unknown, log: Logger) => Promise<string>>>
+  /** The log in upstream's form: one line for stderr. */
+  logLine(record: Readonly<Record<string, unknown>>): string
+}
 
 export interface ServiceDefinition<Schema extends z.ZodType = z.ZodType> {
   readonly name: string
@@ -78,6 +107,7 @@ export interface ServiceDefinition<Schema extends z.ZodType = z.ZodType> {
   readonly flagsVariable?: string
   /** Upstream's default addresses, used by `plinth serve` only. */
   listen(env: z.output<Schema>): readonly ListenAddress[]
+  readonly program?: ServiceProgram
   start(env: z.output<Schema>, ctx: ServiceContext): Promise<RunningService>
 }
 

@@ -12,6 +12,7 @@ import { findRoutine } from './plan/call.ts'
 import { findTable } from './plan/request.ts'
 import type { PlanCache } from './plan-cache.ts'
 import { carriesBody, contextOf, type Prepared, prepare } from './prepare.ts'
+import type { RequestLog } from './request-log.ts'
 import { type Answer, answerOf, checkResult, type HeaderLine, needsCheck } from './respond/answer.ts'
 import { answerPreflight, corsHeaders } from './respond/cors.ts'
 import { openApiAnswer } from './respond/openapi/answer.ts'
@@ -33,6 +34,7 @@ export interface State {
   readonly headerNames: HeaderNames
   /** What bodies under way hold, all together. */
   readonly bodies: BodyMemory
+  readonly requestLog: RequestLog
   readonly onBug: (error: unknown) => void
 }
 
@@ -51,6 +53,7 @@ export async function serve(req: IncomingMessage, res: ServerResponse, state: St
   const { config } = state
   if (req.method === 'OPTIONS' && answerPreflight(req, res, config.corsOrigins)) return
   const timings: Timings | undefined = config.serverTiming ? { jwt: 0, parse: 0, plan: 0, transaction: 0, response: 0 } : undefined
+  const queries: string[] | undefined = config.logQuery ? [] : undefined
   let session: Session | undefined
   let answer: Answer
   let refused = false
@@ -62,15 +65,29 @@ export async function serve(req: IncomingMessage, res: ServerResponse, state: St
     if (state.cache === undefined) throw new RestError('PGRST002')
     const cancellation = new Cancellation()
     res.on('close', () => cancellation.cancel())
-    answer = await answerTo(req, res, session, state, state.cache, cancellation, timings)
+    answer = await answerTo(req, res, session, state, state.cache, cancellation, timings, queries)
   } catch (error) {
     refused = true
     const context = { anonymous: (session ?? NO_SESSION).anonymous, verbose: config.verboseErrors }
     const known = refusalOf(error, context)
     if (known === undefined) state.onBug(error)
     answer = known ?? refusal(500, new RestError('PGRSTX00', { words: 'Internal error' }).toJSON(), [], context)
+    if (answer.status >= 500 && !res.destroyed) logFailure(answer, error, state)
   }
+  // Nobody hears the answer of a client that went away, and it says nothing of the server.
+  if (res.destroyed) return
   send(req, res, answer, refused, state, timings)
+  const { requestLog } = state
+  if (!requestLog.wants(answer.status)) return
+  if (queries !== undefined) requestLog.queries(queries)
+  requestLog.answered(req, session?.role, answer.status, answer.body?.length)
+}
+
+/** The log gets the whole error, also where callers get little of it. */
+function logFailure(answer: Answer, error: unknown, { config, requestLog }: State): void {
+  const whole = config.verboseErrors ? answer : (refusalOf(error, { anonymous: false, verbose: true }) ?? answer)
+  const code = answer.headers.find(([name]) => name === 'Proxy-Status')?.[1].split('error=')[1] ?? ''
+  requestLog.failed(code, whole.body?.toString('utf8') ?? '')
 }
 
 async function answerTo(
@@ -81,6 +98,7 @@ async function answerTo(
   cache: SchemaCache,
   cancellation: Cancellation,
   timings: Timings | undefined,
+  queries: string[] | undefined,
 ): Promise<Answer> {
   const { config, plans } = state
   const begun = timings === undefined ? 0 : performance.now()
@@ -117,6 +135,7 @@ async function answerTo(
   const started = timings === undefined ? 0 : performance.now()
   const { settings, isolation } = requestSettings(req, plan, session, state)
   const { preferences } = plan.request
+  queries?.push(...state.transactions.texts({ settings, preRequest: config.preRequest, main: sql.main, estimate: sql.estimate }))
   const { main, estimate } = await state.transactions.run(
     {
       readOnly: plan.readOnly,
@@ -184,7 +203,6 @@ function send(
   state: State,
   timings: Timings | undefined,
 ): void {
-  if (res.destroyed) return
   const { config } = state
   const lines: string[] = []
   let varies = refused
@@ -197,7 +215,7 @@ function send(
   if (origin !== undefined) append(lines, corsHeaders(origin, config.corsOrigins), answer.headers)
   if (timings !== undefined && !refused) lines.push('Server-Timing', timingText(timings))
   if (config.traceHeader !== undefined) {
-    const trace = headerText(req.headers[config.traceHeader])
+    const trace = headerText(req.headers[config.traceHeader.toLowerCase()])
     if (trace !== undefined) lines.push(config.traceHeader, headerBytes(trace))
   }
   lines.push('Server', SERVER)

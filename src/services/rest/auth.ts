@@ -1,8 +1,7 @@
 // Who asks: from the Authorization header to the role and the claims that the transaction is given.
 import { JwtError } from '../../jwt/error.ts'
-import { keySetFrom } from '../../jwt/keys.ts'
 import { type Claims, JwtVerifier } from '../../jwt/verifier.ts'
-import type { RestConfig } from './config.ts'
+import { type RestConfig, verificationKeys } from './config.ts'
 import { RestError } from './errors.ts'
 import { parseRolePath, type RolePath } from './role-path.ts'
 
@@ -13,6 +12,21 @@ export interface Session {
   readonly anonymous: boolean
 }
 
+/** Lookups in the cache of verified tokens; they go on over reloads. */
+export interface JwtCacheCounts {
+  requests: number
+  hits: number
+  evictions: number
+}
+
+/** What Postgres says of a role that is not there, which a role `none` never is. */
+export class RoleNone extends Error {
+  constructor() {
+    super('role "none" does not exist')
+    this.name = 'RoleNone'
+  }
+}
+
 export class Authenticator {
   readonly #verifier: JwtVerifier | undefined
   readonly #rolePath: RolePath
@@ -20,22 +34,26 @@ export class Authenticator {
   readonly #anonymous: Session | undefined
   /** What was made of verified claims; goes when the verifier forgets the token. */
   readonly #sessions = new WeakMap<Claims, Session>()
-  requests = 0
-  hits = 0
+  /** The path of the role claim where it is of the form that upstream gives up. */
+  readonly deprecatedPath: string | undefined
+  readonly #counts: JwtCacheCounts
 
   /** Throws when the secret or the path of the role claim cannot be read. */
-  constructor(config: RestConfig) {
+  constructor(config: RestConfig, counts: JwtCacheCounts = { requests: 0, hits: 0, evictions: 0 }) {
     this.#config = config
+    this.#counts = counts
     this.#rolePath = parseRolePath(config.roleClaimKey)
+    this.deprecatedPath = this.#rolePath.deprecated ? config.roleClaimKey : undefined
     this.#anonymous =
       config.anonRole === undefined
         ? undefined
         : { role: config.anonRole, claims: JSON.stringify({ role: config.anonRole }), anonymous: true }
     if (config.jwtSecret !== undefined) {
-      this.#verifier = new JwtVerifier(keySetFrom(config.jwtSecret, { base64: config.jwtSecretIsBase64 }), {
+      this.#verifier = new JwtVerifier(verificationKeys(config.jwtSecret, config.jwtSecretIsBase64), {
         clockSkewSeconds: 30,
         cacheSize: config.jwtCacheSize,
         keyChoice: 'kid',
+        onEvict: () => counts.evictions++,
       })
     }
   }
@@ -45,10 +63,10 @@ export class Authenticator {
     const token = tokenOf(header)
     if (token === undefined) return this.#anonymously()
     if (this.#verifier === undefined) throw new RestError('PGRST300')
-    this.requests++
+    if (this.#config.jwtCacheSize > 0) this.#counts.requests++
     const claims = this.#verifier.cached(token)
     if (claims === undefined) return undefined
-    this.hits++
+    this.#counts.hits++
     return this.#sessions.get(claims) ?? this.#sessionOf(claims)
   }
 
@@ -68,14 +86,17 @@ export class Authenticator {
 
   #anonymously(): Session {
     if (this.#anonymous === undefined) throw new RestError('PGRST302', { headers: [['WWW-Authenticate', 'Bearer']] })
+    if (this.#anonymous.role === 'none') throw new RoleNone()
     return this.#anonymous
   }
 
   #sessionOf(claims: Claims): Session {
     this.#checkAudience(claims['aud'])
-    const named = this.#rolePath(claims)
+    const named = this.#rolePath.find(claims)
     const role = named === undefined ? this.#config.anonRole : typeof named === 'string' ? named : JSON.stringify(named)
     if (role === undefined) throw new RestError('PGRST302', { headers: [['WWW-Authenticate', 'Bearer']] })
+    // To Postgres `none` is no role but the end of one: the request would run as the login itself.
+    if (role === 'none') throw new RoleNone()
     const session = { role, claims: JSON.stringify({ ...claims, role }), anonymous: role === this.#config.anonRole }
     this.#sessions.set(claims, session)
     return session

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 import { bool, count, integer, list, oneOf, port, secret, text } from '../../env/types.ts'
 import { CONNECTION_VARIABLES } from '../../pg/connection-options.ts'
+import { isRolePath } from './role-path.ts'
 
 const flag = z.string().transform((value, ctx) => {
   const word = value.trim().toLowerCase()
@@ -12,7 +13,17 @@ const flag = z.string().transform((value, ctx) => {
 })
 const uri = z
   .string()
-  .refine((value) => !value.includes(':') || URL.canParse(value), { error: () => 'a valid URI, as it contains a colon' })
+  .refine((value) => !value.includes(':') || isUri(value), { error: () => 'a string, or a valid URI where it holds a colon' })
+const socketMode = z
+  .string()
+  .refine((value) => /^[67][0-7]{2}$/.test(value), { error: () => 'an octal mode between 600 and 777' })
+  .transform((value) => Number.parseInt(value, 8))
+
+export const HOISTED_SETTINGS: readonly string[] = [
+  'statement_timeout',
+  'plan_filter.statement_cost_limit',
+  'default_transaction_isolation',
+]
 
 const settings = {
   PGRST_DB_URI: secret.default('postgresql://'),
@@ -40,9 +51,10 @@ const settings = {
   PGRST_DB_PRE_CONFIG: text.optional(),
   PGRST_DB_CHANNEL: text.default('pgrst'),
   PGRST_DB_CHANNEL_ENABLED: flag.default(true),
-  PGRST_DB_HOISTED_TX_SETTINGS: list.default(['statement_timeout', 'plan_filter.statement_cost_limit', 'default_transaction_isolation']),
+  PGRST_DB_HOISTED_TX_SETTINGS: list.default([...HOISTED_SETTINGS]),
   PGRST_JWT_SECRET: secret.optional(),
-  PGRST_JWT_SECRET_IS_BASE64: flag.default(false),
+  PGRST_JWT_SECRET_IS_BASE64: flag.optional(),
+  PGRST_SECRET_IS_BASE64: flag.optional(),
   PGRST_JWT_AUD: uri.optional(),
   PGRST_JWT_ROLE_CLAIM_KEY: text.optional(),
   PGRST_ROLE_CLAIM_KEY: text.optional(),
@@ -54,16 +66,23 @@ const settings = {
   PGRST_OPENAPI_SECURITY_ACTIVE: flag.default(false),
   PGRST_OPENAPI_SERVER_PROXY_URI: z
     .string()
-    .refine((value) => /^https?:\/\//.test(value) && URL.canParse(value), { error: () => 'an http or https URL' })
+    .refine(isProxyUri, { error: () => 'an http or https URL such as https://example.com:8443/basePath' })
     .optional(),
   PGRST_SERVER_HOST: text.default('!4'),
   PGRST_SERVER_PORT: z.union([z.literal('0').transform(() => 0), port]).default(3_000),
+  PGRST_SERVER_REUSEPORT: flag.default(false),
+  PGRST_SERVER_UNIX_SOCKET: text.optional(),
+  PGRST_SERVER_UNIX_SOCKET_MODE: socketMode.default(0o660),
   PGRST_SERVER_CORS_ALLOWED_ORIGINS: list.optional(),
   PGRST_SERVER_TRACE_HEADER: text.optional(),
   PGRST_SERVER_TIMING_ENABLED: flag.default(false),
   PGRST_URL_USE_LEGACY_TARGET_NAMES: flag.default(true),
   PGRST_ADMIN_SERVER_PORT: port.optional(),
   PGRST_ADMIN_SERVER_HOST: text.optional(),
+  PGRST_ADMIN_SERVER_UNIX_SOCKET: text.optional(),
+  PGRST_ADMIN_SERVER_UNIX_SOCKET_MODE: socketMode.default(0o660),
+  /** Gives the admin server `/config` as PostgREST 12 had it: the settings in force, secrets hidden. */
+  PLINTH_REST_ADMIN_CONFIG: bool.default(false),
   /**
    * Refuses UPDATE and DELETE without a filter (SQLSTATE 21000), as upstream's stack does by the library safeupdate that it loads for
    * the role authenticator. Off by default; the stack turns it on.
@@ -73,9 +92,56 @@ const settings = {
 
 const connectionVariables = Object.fromEntries(CONNECTION_VARIABLES.map((name) => [name, text.optional()]))
 
-export const restEnv = z
-  .object({ ...settings, ...connectionVariables })
-  .catchall(z.string())
+export const FORBIDDEN_SCHEMAS: readonly string[] = ['pg_catalog', 'information_schema']
+
+/** What the vocabulary of types does not say; checked also when another variable is wrong, so that all are told at once. */
+const rules: readonly {
+  readonly names: readonly string[]
+  readonly holds: (value: unknown, all: Readonly<Record<string, unknown>>) => boolean
+  readonly words: string
+}[] = [
+  {
+    names: ['PGRST_DB_SCHEMAS', 'PGRST_DB_SCHEMA'],
+    holds: (value) => !Array.isArray(value) || !value.some((name) => FORBIDDEN_SCHEMAS.includes(name)),
+    words: `no ${FORBIDDEN_SCHEMAS.join(' and no ')} (db-schemas does not allow these schemas)`,
+  },
+  {
+    names: ['PGRST_JWT_ROLE_CLAIM_KEY', 'PGRST_ROLE_CLAIM_KEY'],
+    holds: (value) => typeof value !== 'string' || isRolePath(value),
+    words: 'a JSON path such as $.app.role (failed to parse role-claim-key value)',
+  },
+  {
+    names: ['PGRST_ADMIN_SERVER_PORT'],
+    holds: (value, all) => value === undefined || value !== all['PGRST_SERVER_PORT'],
+    words: 'another port than PGRST_SERVER_PORT (admin-server-port cannot be the same as server-port)',
+  },
+]
+
+const variables = z.object({ ...settings, ...connectionVariables }).catchall(z.string())
+
+export const restEnv = rules
+  .flatMap(({ names, holds, words }) => names.map((name) => ({ name, holds, words })))
+  .reduce(
+    (schema, { name, holds, words }) =>
+      schema.refine((all: Readonly<Record<string, unknown>>) => holds(all[name], all), {
+        path: [name],
+        error: () => words,
+        when: () => true,
+      }),
+    variables,
+  )
   .meta({ keepEmpty: ['PGRST_DB_EXTRA_SEARCH_PATH'] })
 
 export type RestEnv = z.output<z.ZodObject<typeof settings>> & { readonly [name: string]: unknown }
+
+/** RFC 3986, as far as it can be told without knowing the scheme. */
+function isUri(value: string): boolean {
+  return /^[a-z][a-z0-9+.-]*:(?:[\w\-.~:/?#[\]@!$&'()*+,;=]|%[0-9a-f]{2})*$/i.test(value) && URL.canParse(value)
+}
+
+/** Absolute, without user and query. */
+function isProxyUri(value: string): boolean {
+  if (!/^https?:\/\//.test(value) || !URL.canParse(value)) return false
+  const { username, password, search, port } = new URL(value)
+  return username === '' && password === '' && search === '' && port !== '0'
+}

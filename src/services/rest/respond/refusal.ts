@@ -1,5 +1,6 @@
 // The only place that turns an error into an answer.
 import { AcquisitionTimeout, Cancelled, ConnectError, ConnectionLost, type PostgresError, StatementError } from '../../../pg/executor.ts'
+import { RoleNone } from '../auth.ts'
 import { type ErrorBody, RestError, statusOf } from '../errors.ts'
 import { UnfilteredWrite } from '../plan/request.ts'
 import type { Answer, HeaderLine } from './answer.ts'
@@ -21,6 +22,7 @@ export function refusalOf(error: unknown, context: RefusalContext): Answer | und
   if (error instanceof UnfilteredWrite) {
     return refusal(400, { code: '21000', details: null, hint: null, message: error.message }, [], context)
   }
+  if (error instanceof RoleNone) return refusal(401, { code: '22023', details: null, hint: null, message: error.message }, [], context)
   if (error instanceof AcquisitionTimeout) return refusalOf(new RestError('PGRST003'), context)
   if (error instanceof ConnectError) return refusalOf(new RestError('PGRST000', { details: error.message }), context)
   if (error instanceof ConnectionLost && error.code !== undefined) {

@@ -33,6 +33,15 @@ export class Transactions {
     this.#executor = executor
   }
 
+  /** The statements as they are sent, for the log. */
+  texts({ settings, preRequest, main, estimate }: Pick<TransactionPlan, 'settings' | 'preRequest' | 'main' | 'estimate'>): string[] {
+    const texts = [this.#texts.statement(settings).text]
+    if (preRequest !== undefined) texts.push(`select ${preRequest}`)
+    texts.push(main.text)
+    if (estimate !== undefined) texts.push(estimate.text)
+    return texts
+  }
+
   async run(plan: TransactionPlan, cancellation: Cancellation): Promise<TransactionResult> {
     const { isolation, check, end, prepare, estimate } = plan
     // The Sync that ends the write commits: BEGIN and COMMIT are needed only where the end is another one or the isolation is not the default.

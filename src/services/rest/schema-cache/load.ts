@@ -93,7 +93,7 @@ export async function loadRoleSettings(executor: Executor, serverVersion: string
 
 const READ_ONLY = { begin: 'begin read only', end: 'commit' } as const
 
-/** `pgrst.*` settings of the login role, after the pre-config function has run. Names without the prefix. */
+/** `pgrst.*` settings: those of the login role, beneath them what the pre-config function has set. Names without the prefix. */
 export async function loadDatabaseSettings(executor: Executor, preConfig: string | undefined): Promise<ReadonlyMap<string, string>> {
   const statements: Statement[] = [{ text: query('database-settings'), prepare: false }]
   if (preConfig !== undefined) {
@@ -108,8 +108,11 @@ export async function loadDatabaseSettings(executor: Executor, preConfig: string
   }
   const results = await executor.run({ statements, transaction: READ_ONLY })
   const settings = new Map<string, string>()
-  for (const result of [results[0], results[2]])
-    for (const [name, value] of rowsOf(result)) settings.set(String(name).slice('pgrst.'.length), String(value))
+  for (const result of [results[2], results[0]])
+    for (const [name, value] of rowsOf(result)) {
+      const short = String(name).slice('pgrst.'.length)
+      if (DATABASE_SETTINGS.includes(short)) settings.set(short, String(value))
+    }
   return settings
 }
 
@@ -132,6 +135,7 @@ export const DATABASE_SETTINGS: readonly string[] = [
   'jwt_role_claim_key',
   'jwt_secret',
   'jwt_secret_is_base64',
+  'jwt_cache_max_entries',
   'openapi_mode',
   'openapi_security_active',
   'openapi_server_proxy_uri',
