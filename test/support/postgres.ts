@@ -18,6 +18,10 @@ export interface TestPostgres extends AsyncDisposable {
   connect(user?: string, database?: string): Promise<pg.Client>
   /** A database of its own, so that tests do not meet. */
   database(name: string): Promise<void>
+  /** Shuts the server down, as an administrator does: its connections are ended. */
+  halt(): Promise<void>
+  /** Starts it again, on the same port. */
+  resume(): Promise<void>
 }
 
 export async function startPostgres(settings: Readonly<Record<string, string>> = {}): Promise<TestPostgres> {
@@ -40,12 +44,18 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
     wal_level: 'logical',
     ...settings,
   }
-  const server = spawn(join(native, 'bin', 'postgres'), ['-D', data, ...Object.entries(all).flatMap(([k, v]) => ['-c', `${k}=${v}`])], {
-    ...account,
-    cwd: folder,
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
+  const start = () =>
+    spawn(join(native, 'bin', 'postgres'), ['-D', data, ...Object.entries(all).flatMap(([k, v]) => ['-c', `${k}=${v}`])], {
+      ...account,
+      cwd: folder,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+  let server = start()
   await ready(server)
+  const halt = async () => {
+    const ended = new Promise((resolve) => server.once('exit', resolve))
+    if (server.exitCode === null && server.kill('SIGINT')) await ended
+  }
   const clients: pg.Client[] = []
   const url = (user = 'supabase_admin', database = 'postgres') => `postgresql://${user}@127.0.0.1:${port}/${database}`
   const connect = async (user?: string, database?: string) => {
@@ -63,10 +73,14 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
       await client.query(`create database ${pg.escapeIdentifier(name)}`)
       await client.end()
     },
+    halt,
+    async resume() {
+      server = start()
+      await ready(server)
+    },
     async [Symbol.asyncDispose]() {
       await Promise.all(clients.map((client) => client.end().catch(() => undefined)))
-      const ended = new Promise((resolve) => server.once('exit', resolve))
-      if (server.exitCode === null && server.kill('SIGINT')) await ended
+      await halt()
       rmSync(folder, { recursive: true, force: true })
     },
   }

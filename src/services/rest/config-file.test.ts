@@ -17,7 +17,7 @@ const file = (text: string, name = 'test.conf'): string => {
 }
 const dump = (text: string, environment: Record<string, string> = {}, inDatabase?: ReadonlyMap<string, string>): string => {
   const env = readEnv(restEnv, environmentWithFile(file(text), environment)) as unknown as RestEnv
-  return configText(configOf(env, inDatabase), env)
+  return configText(configOf(env, inDatabase), env, env.PGRST_DB_URI)
 }
 const settingsOf = (text: string): Record<string, string> =>
   Object.fromEntries(

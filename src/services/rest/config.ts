@@ -200,7 +200,8 @@ export const databaseUriOf = (env: RestEnv): string => fileOrText('PGRST_DB_URI'
 function fileOrText(name: string, value: string): string {
   if (!value.startsWith('@')) return value
   try {
-    return readFileSync(value.slice(1), 'utf8').replace(/\n$/, '')
+    // By its number standard input can be read also where it is a socket.
+    return readFileSync(value === '@/dev/stdin' ? 0 : value.slice(1), 'utf8').replace(/\n$/, '')
   } catch (error) {
     throw new EnvError([{ name, expected: `a readable file behind the @ (${(error as NodeJS.ErrnoException).code})` }])
   }

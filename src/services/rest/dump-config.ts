@@ -1,5 +1,5 @@
 // The settings in force as a configuration file: names and order of PostgREST's `--dump-config`.
-import { databaseUriOf, type RestConfig } from './config.ts'
+import type { RestConfig } from './config.ts'
 import type { RestEnv } from './env.ts'
 import { parseRolePath } from './role-path.ts'
 
@@ -8,7 +8,7 @@ export interface DumpOptions {
   readonly hideSecrets?: boolean
 }
 
-export function configText(config: RestConfig, env: RestEnv, { hideSecrets = false }: DumpOptions = {}): string {
+export function configText(config: RestConfig, env: RestEnv, uri: string, { hideSecrets = false }: DumpOptions = {}): string {
   const hidden = (value: string): string => (hideSecrets && value !== '' ? '[hidden]' : value)
   const role = parseRolePath(config.roleClaimKey)
   const lines: [name: string, value: string][] = [
@@ -37,7 +37,7 @@ export function configText(config: RestConfig, env: RestEnv, { hideSecrets = fal
     ['db-root-spec', quoted(config.rootSpec ?? '')],
     ['db-schemas', quoted(config.schemas.join(','))],
     ['db-tx-end', quoted(config.txEnd + (config.txOverride ? '-allow-override' : ''))],
-    ['db-uri', quoted(hidden(databaseUriOf(env)))],
+    ['db-uri', quoted(hidden(uri))],
     ['jwt-aud', quoted(config.jwtAud ?? '')],
     ['jwt-cache-max-entries', String(config.jwtCacheSize)],
     ['jwt-role-claim-key', quoted(role.text).replace(/^"\$/, '"$$$$')],

@@ -14,6 +14,8 @@ const flag = z.string().transform((value, ctx) => {
 const uri = z
   .string()
   .refine((value) => !value.includes(':') || isUri(value), { error: () => 'a string, or a valid URI where it holds a colon' })
+/** 0: one that is free. */
+const portOrAny = z.union([z.literal('0').transform(() => 0), port])
 const socketMode = z
   .string()
   .refine((value) => /^[67][0-7]{2}$/.test(value), { error: () => 'an octal mode between 600 and 777' })
@@ -69,7 +71,7 @@ const settings = {
     .refine(isProxyUri, { error: () => 'an http or https URL such as https://example.com:8443/basePath' })
     .optional(),
   PGRST_SERVER_HOST: text.default('!4'),
-  PGRST_SERVER_PORT: z.union([z.literal('0').transform(() => 0), port]).default(3_000),
+  PGRST_SERVER_PORT: portOrAny.default(3_000),
   PGRST_SERVER_REUSEPORT: flag.default(false),
   PGRST_SERVER_UNIX_SOCKET: text.optional(),
   PGRST_SERVER_UNIX_SOCKET_MODE: socketMode.default(0o660),
@@ -77,7 +79,7 @@ const settings = {
   PGRST_SERVER_TRACE_HEADER: text.optional(),
   PGRST_SERVER_TIMING_ENABLED: flag.default(false),
   PGRST_URL_USE_LEGACY_TARGET_NAMES: flag.default(true),
-  PGRST_ADMIN_SERVER_PORT: port.optional(),
+  PGRST_ADMIN_SERVER_PORT: portOrAny.optional(),
   PGRST_ADMIN_SERVER_HOST: text.optional(),
   PGRST_ADMIN_SERVER_UNIX_SOCKET: text.optional(),
   PGRST_ADMIN_SERVER_UNIX_SOCKET_MODE: socketMode.default(0o660),
@@ -112,7 +114,7 @@ const rules: readonly {
   },
   {
     names: ['PGRST_ADMIN_SERVER_PORT'],
-    holds: (value, all) => value === undefined || value !== all['PGRST_SERVER_PORT'],
+    holds: (value, all) => !value || value !== all['PGRST_SERVER_PORT'],
     words: 'another port than PGRST_SERVER_PORT (admin-server-port cannot be the same as server-port)',
   },
 ]

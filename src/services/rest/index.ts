@@ -4,7 +4,7 @@ import { type Listener, listen } from '../../pg/listener.ts'
 import { defineService } from '../../service/definition.ts'
 import { type AdminView, serveAdmin } from './admin.ts'
 import { serve } from './answer.ts'
-import { VERSION } from './config.ts'
+import { databaseUriOf, VERSION } from './config.ts'
 import { connectionOf } from './connection.ts'
 import { configText } from './dump-config.ts'
 import { type RestEnv, restEnv } from './env.ts'
@@ -39,7 +39,8 @@ export const rest = defineService({
   },
   async start(values, { log, alone }) {
     const env = values as unknown as RestEnv
-    const connection = connectionOf(env)
+    const uri = databaseUriOf(env)
+    const connection = connectionOf(env, uri)
     const executor = new Executor({
       connection,
       max: env.PGRST_DB_POOL,
@@ -114,7 +115,8 @@ export const rest = defineService({
       reach: () => alone?.reach(PORT) ?? Promise.resolve(),
       isReady: async () =>
         loader.state.cache !== undefined && loader.lastError === undefined && (channel.wanted ? channel.heard : await answers(executor)),
-      configText: () => (env.PLINTH_REST_ADMIN_CONFIG ? configText(loader.state.config, loader.env, { hideSecrets: true }) : undefined),
+      configText: () =>
+        env.PLINTH_REST_ADMIN_CONFIG ? configText(loader.state.config, loader.env, uri, { hideSecrets: true }) : undefined,
     }
     return {
       endpoints: [

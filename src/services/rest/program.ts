@@ -4,7 +4,7 @@ import { EnvError } from '../../env/read.ts'
 import type { Logger } from '../../log/log.ts'
 import { Executor } from '../../pg/executor.ts'
 import type { ServiceProgram } from '../../service/definition.ts'
-import { isAnyAddress, VERSION } from './config.ts'
+import { databaseUriOf, isAnyAddress, VERSION } from './config.ts'
 import { environmentWithFile } from './config-file.ts'
 import { connectionOf } from './connection.ts'
 import { configText } from './dump-config.ts'
@@ -42,14 +42,14 @@ export const restProgram: ServiceProgram = {
 
 /** Without a database the settings are those of file and environment; stderr says so. */
 function dumpConfig(read: () => unknown, log: Logger): Promise<string> {
-  return withLoader(read() as RestEnv, log, async (loader) => {
+  return withLoader(read() as RestEnv, log, async (loader, uri) => {
     try {
       if (loader.env.PGRST_DB_CONFIG) await loader.loadSettingsOnce()
     } catch (error) {
       if (error instanceof EnvError) throw error
       log.error(`Failed to query database settings for the config parameters. ${(error as Error).message}`)
     }
-    return configText(loader.state.config, loader.env)
+    return configText(loader.state.config, loader.env, uri)
   })
 }
 
@@ -65,8 +65,9 @@ function dumpSchema(read: () => unknown, log: Logger): Promise<string> {
   })
 }
 
-async function withLoader(env: RestEnv, log: Logger, act: (loader: Loader) => Promise<string>): Promise<string> {
-  const executor = new Executor({ connection: connectionOf(env), max: 1 })
+async function withLoader(env: RestEnv, log: Logger, act: (loader: Loader, uri: string) => Promise<string>): Promise<string> {
+  const uri = databaseUriOf(env)
+  const executor = new Executor({ connection: connectionOf(env, uri), max: 1 })
   // What is printed is all there is to say: the log has the errors only.
   const quiet = log.child({}, { level: 'error' })
   const requestLog = new RequestLog(quiet, () => undefined)
@@ -80,7 +81,7 @@ async function withLoader(env: RestEnv, log: Logger, act: (loader: Loader) => Pr
     onFatal: () => undefined,
   })
   try {
-    return await act(loader)
+    return await act(loader, uri)
   } finally {
     await loader.close()
     await executor.close()
