@@ -25,6 +25,8 @@ export class Cleanup {
       rows('flow_state', `created_at < now() - interval '24 hours'`),
       rows('saml_relay_states', `created_at < now() - interval '24 hours'`),
       rows('mfa_challenges', `created_at < now() - interval '24 hours'`),
+      rows('webauthn_challenges', `expires_at < now() - interval '24 hours'`),
+      rows('oauth_authorizations', `expires_at < now() - interval '24 hours'`),
       rows('mfa_factors', `created_at < now() - interval '24 hours' and status = 'unverified'`),
       rows('users', `created_at < now() - interval '30 days' and is_anonymous is true`),
     ]

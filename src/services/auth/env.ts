@@ -2,6 +2,7 @@
 // (`PORT`, `DATABASE_URL`), both are here.
 import { z } from 'zod'
 import { bool, count, duration, integer, json, list, number, oneOf, parseDuration, port, secret, text, url } from '../../env/types.ts'
+import { parseTemplate } from './mail/go-template.ts'
 import { samlKeyProblem } from './saml/key.ts'
 
 /** `NAME_<X>_SUFFIX` for each X, keys typed. */
@@ -78,6 +79,16 @@ export const TEMPLATES = [
   'MFA_FACTOR_UNENROLLED_NOTIFICATION',
 ] as const
 
+/** What the account of each SMS provider consists of. */
+export const SMS_ACCOUNTS = {
+  twilio: ['TWILIO_ACCOUNT_SID', 'TWILIO_AUTH_TOKEN', 'TWILIO_MESSAGE_SERVICE_SID'],
+  twilio_verify: ['TWILIO_VERIFY_ACCOUNT_SID', 'TWILIO_VERIFY_AUTH_TOKEN', 'TWILIO_VERIFY_MESSAGE_SERVICE_SID'],
+  messagebird: ['MESSAGEBIRD_ACCESS_KEY', 'MESSAGEBIRD_ORIGINATOR'],
+  textlocal: ['TEXTLOCAL_API_KEY', 'TEXTLOCAL_SENDER'],
+  vonage: ['VONAGE_API_KEY', 'VONAGE_API_SECRET', 'VONAGE_FROM'],
+} as const
+const SMS_PROVIDERS = ['', 'twilio', 'twilio_verify', 'messagebird', 'textlocal', 'vonage'] as const
+
 export type HookName = (typeof HOOKS)[number]
 export type TemplateName = (typeof TEMPLATES)[number]
 export type NotificationName = (typeof NOTIFICATIONS)[number]
@@ -139,6 +150,18 @@ const domains = z.string().transform((value, ctx): ReadonlyMap<string, string> =
   }
   return new Map(pairs.map(([provider, domain]) => [provider!, domain!]))
 })
+/** In Go's template language: what cannot be read stops the start, and not the first message. */
+const template = z.string().refine(
+  (value) => {
+    try {
+      parseTemplate(value)
+      return true
+    } catch {
+      return false // what is wrong with it is not said: the text may hold anything
+    }
+  },
+  { error: () => 'a template such as `Your code is {{ .Code }}`' },
+)
 
 const time = z.string().transform((value, ctx) => {
   const at = Date.parse(value)
@@ -167,7 +190,7 @@ const atLeast = (minimum: number) => duration.default(minimum).transform((value)
 // Also beside other problems, so that one message names them all.
 const always = (): boolean => true
 
-export const authEnv = z
+const variables = z
   .object({
     GOTRUE_API_HOST: text.default(''),
     GOTRUE_API_PORT: port.optional(),
@@ -287,7 +310,10 @@ export const authEnv = z
     GOTRUE_SMS_MAX_FREQUENCY: orWhenZero(MINUTE),
     GOTRUE_SMS_OTP_EXP: count.default(60).transform((seconds) => seconds || 60),
     GOTRUE_SMS_OTP_LENGTH: otpLength,
-    GOTRUE_SMS_PROVIDER: text.default(''),
+    GOTRUE_SMS_PROVIDER: z.enum(SMS_PROVIDERS, { error: () => `one of ${SMS_PROVIDERS.slice(1).join(', ')}` }).default(''),
+    GOTRUE_SMS_TEMPLATE: template.default(''),
+    ...family('GOTRUE_SMS_', Object.values(SMS_ACCOUNTS).flat(), '', secret.default('')),
+    GOTRUE_SMS_TWILIO_CONTENT_SID: text.default(''),
     GOTRUE_SMS_TEST_OTP: testOtps.default(new Map()),
     GOTRUE_SMS_TEST_OTP_VALID_UNTIL: time.optional(),
 
@@ -330,6 +356,9 @@ export const authEnv = z
     GOTRUE_MFA_PHONE_ENROLL_ENABLED: bool.default(false),
     GOTRUE_MFA_PHONE_VERIFY_ENABLED: bool.default(false),
     GOTRUE_MFA_PHONE_OTP_LENGTH: otpLength,
+    GOTRUE_MFA_PHONE_TEMPLATE: template.default(''),
+    GOTRUE_MFA_WEB_AUTHN_ENROLL_ENABLED: bool.default(false),
+    GOTRUE_MFA_WEB_AUTHN_VERIFY_ENABLED: bool.default(false),
     GOTRUE_MFA_PHONE_MAX_FREQUENCY: orWhenZero(MINUTE),
 
     GOTRUE_RATE_LIMIT_HEADER: text.default(''),
@@ -380,6 +409,21 @@ export const authEnv = z
     message: 'false while GOTRUE_MAILER_AUTOCONFIRM is true',
     when: always,
   })
+  .refine((env) => !(env.GOTRUE_PASSKEY_ENABLED === true && !env.GOTRUE_WEBAUTHN_RP_ID), {
+    path: ['GOTRUE_WEBAUTHN_RP_ID'],
+    message: 'the domain that passkeys are for, while GOTRUE_PASSKEY_ENABLED is true',
+    when: always,
+  })
+  .refine((env) => !(env.GOTRUE_PASSKEY_ENABLED === true && !env.GOTRUE_WEBAUTHN_RP_DISPLAY_NAME), {
+    path: ['GOTRUE_WEBAUTHN_RP_DISPLAY_NAME'],
+    message: 'the name that people see beside a passkey, while GOTRUE_PASSKEY_ENABLED is true',
+    when: always,
+  })
+  .refine((env) => !(env.GOTRUE_PASSKEY_ENABLED === true && !env.GOTRUE_WEBAUTHN_RP_ORIGINS?.length), {
+    path: ['GOTRUE_WEBAUTHN_RP_ORIGINS'],
+    message: 'the origins of the pages that use passkeys, while GOTRUE_PASSKEY_ENABLED is true',
+    when: always,
+  })
   .refine((env) => !(env.GOTRUE_SECURITY_CAPTCHA_ENABLED === true && !env.GOTRUE_SECURITY_CAPTCHA_SECRET), {
     path: ['GOTRUE_SECURITY_CAPTCHA_SECRET'],
     message: 'the secret of the captcha provider',
@@ -397,7 +441,38 @@ export const authEnv = z
         if (env[`GOTRUE_EXTERNAL_${name}_ENABLED`] === true && env[key] && !URL.canParse(env[key]))
           ctx.addIssue({ code: 'custom', path: [key], message: 'a URL' })
   })
-export type AuthEnv = z.output<typeof authEnv>
+
+type Given = Readonly<Partial<Record<string, unknown>>>
+
+/** Messages are meant to go out by a provider: not where the operator's own code sends them, or to test phones alone. */
+function needsSmsAccount(env: Given): boolean {
+  const uses = ['EXTERNAL_PHONE_ENABLED', 'MFA_PHONE_ENROLL_ENABLED', 'MFA_PHONE_VERIFY_ENABLED'].some(
+    (name) => env[`GOTRUE_${name}`] === true,
+  )
+  const tests = env['GOTRUE_SMS_TEST_OTP']
+  return uses && env['GOTRUE_HOOK_SEND_SMS_ENABLED'] !== true && !(tests instanceof Map && tests.size > 0)
+}
+
+/** Variables of the account of the chosen provider that are not set. */
+export function missingSmsVariables(env: Given): readonly string[] {
+  const provider = String(env['GOTRUE_SMS_PROVIDER'] ?? '')
+  const account = Object.hasOwn(SMS_ACCOUNTS, provider) ? SMS_ACCOUNTS[provider as keyof typeof SMS_ACCOUNTS] : []
+  return account.map((name) => `GOTRUE_SMS_${name}`).filter((name) => !env[name])
+}
+
+export const authEnv = Object.values(SMS_ACCOUNTS)
+  .flat()
+  .map((name) => `GOTRUE_SMS_${name}`)
+  .reduce(
+    (schema, name) =>
+      schema.refine((env) => !(needsSmsAccount(env) && missingSmsVariables(env).includes(name)), {
+        path: [name],
+        message: 'part of the account of GOTRUE_SMS_PROVIDER',
+        when: always,
+      }),
+    variables,
+  )
+export type AuthEnv = z.output<typeof variables>
 
 // Upstream's default outside of its image is 8081; the image and the compose file use 9999.
 export const DEFAULT_PORT = 9999

@@ -16,6 +16,7 @@ import { Outgoing } from './providers/outgoing.ts'
 import { redirectRules } from './request/redirect-target.ts'
 import { routes } from './routes/index.ts'
 import { serviceProviderOf } from './saml/service-provider.ts'
+import { SmsSender } from './sms/sender.ts'
 import type { AuthState } from './state.ts'
 import type { Database } from './tables/database.ts'
 import { tokenKeys } from './tokens/keys.ts'
@@ -50,6 +51,7 @@ export async function openGeneration(env: AuthEnv, { log, pool, counters, refres
       limits: new Limits(env, counters),
       hooks: new Hooks(env, pool),
       mailer,
+      sms: new SmsSender(env, env.GOTRUE_HOOK_SEND_SMS_ENABLED),
       metrics,
       passwords: new PasswordHasher(env.PLINTH_AUTH_HASH_QUEUE, metrics),
       cipher: new ValueCipher(env),

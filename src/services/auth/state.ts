@@ -12,6 +12,7 @@ import type { IssuerCache } from './providers/oidc/issuers.ts'
 import type { Outgoing } from './providers/outgoing.ts'
 import type { RedirectRules } from './request/redirect-target.ts'
 import type { ServiceProvider } from './saml/service-provider.ts'
+import type { SmsSender } from './sms/sender.ts'
 import type { Database } from './tables/database.ts'
 import type { TokenKeys } from './tokens/keys.ts'
 import type { Turns } from './tokens/turns.ts'
@@ -26,6 +27,7 @@ export interface AuthState {
   readonly hooks: Hooks
   readonly mailer: Mailer
   readonly metrics: Metrics
+  readonly sms: SmsSender
   readonly passwords: PasswordHasher
   readonly cipher: ValueCipher
   /** Where GOTRUE_SAML_ENABLED says so. */

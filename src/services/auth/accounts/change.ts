@@ -15,6 +15,7 @@ import {
   updateIdentityData,
 } from '../tables/identities.ts'
 import { clearOneTimeTokens } from '../tables/one-time-tokens.ts'
+import { deletePasskeysOf } from '../tables/passkeys.ts'
 import { deleteOtherSessions, deleteSessionsOf } from '../tables/sessions.ts'
 import { isConfirmed, mergeMap, type User, updateUser } from '../tables/users.ts'
 
@@ -139,6 +140,7 @@ export async function softDelete(tx: Tx, user: User): Promise<void> {
   await clearOneTimeTokens(tx, user.id)
   await deleteSessionsOf(tx, user.id)
   await deleteFactorsOf(tx, user.id)
+  await deletePasskeysOf(tx, user.id)
   for (const identity of await findIdentities(tx, user.id))
     await blankIdentity(tx, identity.id, blur(user.id, `${identity.provider}:${identity.provider_id}`))
   await updateUser(tx, user, {

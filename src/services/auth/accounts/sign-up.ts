@@ -100,7 +100,7 @@ async function startPhone(state: AuthState, tx: Tx, call: Call, user: User, chan
     return confirmPhone(tx, user)
   }
   await audit(state, tx, call, user, 'user_confirmation_requested', { provider: 'phone' })
-  return (await sendPhoneCode(state, tx, call, user, user.phone, 'confirmation')).user
+  return (await sendPhoneCode(state, tx, call, user, { phone: user.phone, purpose: 'confirmation', channel: channel || 'sms' })).user
 }
 
 /** A confirmed address: told plainly where sign-ups are confirmed at once, else answered with a look-alike, so that nobody learns who is here. */

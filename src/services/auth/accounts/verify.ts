@@ -70,6 +70,29 @@ export interface CodeProof {
   readonly phone: string
   readonly code: string
   readonly hash: string
+  /** The provider that made the code has said that it is right. */
+  readonly checked?: boolean
+}
+
+/**
+ * Where the SMS provider makes and checks the codes: the proof with its verdict. Asked outside of any transaction, for it may take seconds,
+ * and only about numbers that belong to somebody.
+ */
+export async function checkByProvider(state: AuthState, proof: CodeProof, aud: string): Promise<CodeProof> {
+  const { type, phone, code } = proof
+  const { check } = state.sms
+  if (!check || (type !== 'sms' && type !== 'phone_change')) return proof
+  const test = testCode(state.env, phone)
+  if (test !== undefined && sameText(code, test)) return proof
+  const holder = type === 'sms' ? await findUserByPhone(state.pool, phone, aud) : await findUserByPhoneChange(state.pool, phone, aud)
+  if (!holder) throw errors.otpExpired()
+  if (isBanned(holder)) throw errors.banned()
+  try {
+    await check(phone, code)
+  } catch (error) {
+    throw errors.otpExpired(error)
+  }
+  return { ...proof, checked: true }
 }
 
 /** By address and code. */
@@ -100,7 +123,7 @@ async function findHolder(
 }
 
 /** The type if the code is the one that was sent for it. */
-function codeType({ env }: AuthState, user: User, { type, phone, code, hash }: CodeProof): VerifyType | undefined {
+function codeType({ env, sms }: AuthState, user: User, { type, phone, code, hash, checked }: CodeProof): VerifyType | undefined {
   const mail = env.GOTRUE_MAILER_OTP_EXP
   const confirms = isCurrent(hash, user.confirmation_token, user.confirmation_sent_at, type === 'sms' ? env.GOTRUE_SMS_OTP_EXP : mail)
   const recovers = isCurrent(hash, user.recovery_token, user.recovery_sent_at, mail)
@@ -121,6 +144,8 @@ function codeType({ env }: AuthState, user: User, { type, phone, code, hash }: C
     case 'phone_change': {
       const test = testCode(env, phone)
       if (test !== undefined && sameText(code, test)) return type
+      // Our own column still says whether a code is out: it is good once.
+      if (sms.check) return checked && (type === 'sms' ? user.confirmation_token : user.phone_change_token) !== '' ? type : undefined
       if (type === 'sms') return confirms ? type : undefined
       return isCurrent(hash, user.phone_change_token, user.phone_change_sent_at, env.GOTRUE_SMS_OTP_EXP) ? type : undefined
     }

@@ -18,7 +18,7 @@ export async function raiseSession(
   tx: Tx,
   call: UserCall,
   factor: Factor,
-  method: 'totp' | 'mfa/phone',
+  method: 'totp' | 'mfa/phone' | 'mfa/webauthn',
 ): Promise<TokenAnswer> {
   const sessionId = call.session?.id
   if (sessionId === undefined) throw errors.failure('Cannot read SessionId claim as UUID')

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { audit } from '../accounts/audit.ts'
 import { showUser } from '../accounts/user-json.ts'
 import { AuthError, errors } from '../errors.ts'
+import { type Asked, askWebAuthn } from '../mfa/webauthn.ts'
 import { newCode, secondsToWait } from '../otp/code.ts'
 import { isChannel } from '../otp/sms.ts'
 import { readBody, string } from '../request/body.ts'
@@ -23,7 +24,7 @@ export const challenge = userRoute({
   anonymous: false,
   async handle(call, state) {
     const factor = await ownFactor(state, call.user.id, call.params['factor_id'])
-    const code = await prepare(state, call, factor)
+    const { code, asked } = await prepare(state, call, factor)
     const id = randomUUID()
     const made = await transaction(state.pool, async (tx) => {
       const row = await insertChallenge(tx, {
@@ -31,40 +32,60 @@ export const challenge = userRoute({
         factorId: factor.id,
         address: call.address,
         otpCode: code && state.cipher.seal(id, code),
+        kept: asked?.kept,
       })
       await audit(state, tx, call, call.user, 'challenge_created', { factor_id: factor.id, factor_status: factor.status })
       return row
     })
     const expires = Math.floor(made.created_at.getTime() / 1_000 + state.env.GOTRUE_MFA_CHALLENGE_EXPIRY_DURATION)
-    return ok({ id: made.id, type: factor.factor_type, expires_at: expires })
+    return ok({ id: made.id, type: factor.factor_type, expires_at: expires, webauthn: asked?.shown })
   },
 })
 
-/** The code that a phone was sent. */
-async function prepare(state: AuthState, call: UserCall, factor: Factor): Promise<string | undefined> {
+interface Prepared {
+  /** That a phone was sent. */
+  readonly code?: string
+  readonly asked?: Asked
+}
+
+async function prepare(state: AuthState, call: UserCall, factor: Factor): Promise<Prepared> {
   const { env } = state
   switch (factor.factor_type) {
     case 'totp':
       if (!env.GOTRUE_MFA_TOTP_VERIFY_ENABLED) throw errors.mfaVerifyDisabled('mfa_totp_verify_not_enabled', 'TOTP')
-      return undefined
+      return {}
     case 'webauthn':
-      throw errors.mfaVerifyDisabled('mfa_webauthn_verify_not_enabled', 'WebAuthn')
-    case 'phone': {
+      if (!env.GOTRUE_MFA_WEB_AUTHN_VERIFY_ENABLED) throw errors.mfaVerifyDisabled('mfa_webauthn_verify_not_enabled', 'WebAuthn')
+      readBody(call, body)
+      return { asked: await askWebAuthn(state, call, factor) }
+    case 'phone':
       if (!env.GOTRUE_MFA_PHONE_VERIFY_ENABLED) throw errors.mfaVerifyDisabled('mfa_phone_verify_not_enabled', 'Phone')
-      const { channel } = readBody(call, body)
-      if (!isChannel(channel || 'sms', env)) throw errors.invalidChannel()
-      const last = factor.last_challenged_at === null ? null : new Date(factor.last_challenged_at)
-      const wait = secondsToWait(last, env.GOTRUE_MFA_PHONE_MAX_FREQUENCY)
-      if (wait !== undefined) throw errors.smsTooSoon(wait)
-      const code = newCode(env.GOTRUE_MFA_PHONE_OTP_LENGTH)
-      await deliver(state, call, factor.phone ?? '', code)
-      return code
-    }
+      return { code: await sendCode(state, call, factor) }
   }
 }
 
-async function deliver(state: AuthState, call: UserCall, phone: string, otp: string): Promise<void> {
-  if (!state.hooks.enabled('SEND_SMS')) throw errors.failure('Failed to get SMS provider')
+async function sendCode(state: AuthState, call: UserCall, factor: Factor): Promise<string> {
+  const { env } = state
+  const channel = readBody(call, body).channel || 'sms'
+  if (!isChannel(channel, env)) throw errors.invalidChannel()
+  const last = factor.last_challenged_at === null ? null : new Date(factor.last_challenged_at)
+  const wait = secondsToWait(last, env.GOTRUE_MFA_PHONE_MAX_FREQUENCY)
+  if (wait !== undefined) throw errors.smsTooSoon(wait)
+  const code = newCode(env.GOTRUE_MFA_PHONE_OTP_LENGTH)
+  await deliver(state, call, factor.phone ?? '', code, channel)
+  return code
+}
+
+async function deliver(state: AuthState, call: UserCall, phone: string, otp: string, channel: string): Promise<void> {
+  if (!state.hooks.enabled('SEND_SMS')) {
+    if (!state.sms.available) throw errors.failure('Failed to get SMS provider')
+    try {
+      await state.sms.send({ phone, code: otp, channel, mfa: true })
+    } catch (error) {
+      throw errors.failure('error sending message', error)
+    }
+    return
+  }
   try {
     await state.hooks.run('SEND_SMS', call, { user: showUser(call.user), sms: { otp, phone, sms_type: 'mfa' } })
   } catch (error) {

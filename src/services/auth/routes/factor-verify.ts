@@ -3,6 +3,7 @@ import { audit } from '../accounts/audit.ts'
 import { errors } from '../errors.ts'
 import { raiseSession } from '../mfa/session.ts'
 import { isTotp } from '../mfa/totp.ts'
+import { acceptWebAuthn, type Proof, proveWebAuthn, webAuthnParams } from '../mfa/webauthn.ts'
 import { sendNotice } from '../otp/notices.ts'
 import { isUuid } from '../request/addresses.ts'
 import { readBody, string } from '../request/body.ts'
@@ -15,7 +16,7 @@ import { deleteChallenge, type Factor, findChallenge, type MfaChallenge, useChal
 import { deleteSessionsOf } from '../tables/sessions.ts'
 import { ownFactor } from './factors.ts'
 
-const body = z.object({ challenge_id: string, code: string })
+const body = z.object({ challenge_id: string, code: string, webauthn: webAuthnParams })
 const REJECTED = 'Further MFA verification attempts will be rejected.'
 
 /** The factor is shown: the session rises. */
@@ -28,36 +29,60 @@ export const verifyFactorRoute = userRoute({
     const factor = await ownFactor(state, call.user.id, call.params['factor_id'])
     const params = readBody(call, body)
     if (params.challenge_id !== '' && !isUuid(params.challenge_id)) throw errors.badJson('uuid: incorrect UUID format in challenge_id')
+    if (params.code === '' && factor.factor_type !== 'webauthn') throw errors.validation('Code needs to be non-empty')
     checkEnabled(state, factor)
-    if (params.code === '') throw errors.validation('Code needs to be non-empty')
+    const presented = factor.factor_type === 'webauthn' ? acceptWebAuthn(params.webauthn) : undefined
     const challenge = await openChallenge(state, call, factor, params.challenge_id)
-    const valid =
-      factor.factor_type === 'totp'
-        ? isTotp(state.cipher.open(factor.id, factor.secret ?? ''), params.code)
-        : sameText(state.cipher.open(challenge.id, challenge.otp_code), params.code)
-    await askHook(state, call, factor, valid)
-    if (!valid) throw factor.factor_type === 'totp' ? errors.totpWrong() : errors.phoneCodeWrong()
+    const proof = presented
+      ? await proveWebAuthn(state, call, factor, challenge, presented)
+      : await proveCode(state, call, factor, challenge, params.code)
     const answer = await transaction(state.pool, async (tx) => {
       await audit(state, tx, call, call.user, 'verification_attempted', {
         factor_id: factor.id,
         challenge_id: challenge.id,
         factor_type: factor.factor_type,
       })
-      if (!(await useChallenge(tx, challenge.id))) throw errors.challengeElsewhere()
+      await proof(tx)
       if (factor.status !== 'verified') await verifyFactor(tx, factor.id)
-      return raiseSession(state, tx, call, factor, factor.factor_type === 'totp' ? 'totp' : 'mfa/phone')
+      return raiseSession(state, tx, call, factor, METHODS[factor.factor_type])
     })
     if (factor.status !== 'verified') await sendNotice(state, call, call.user, 'MFA_FACTOR_ENROLLED', { factorType: factor.factor_type })
     return ok(answer)
   },
 })
 
+const METHODS = { totp: 'totp', phone: 'mfa/phone', webauthn: 'mfa/webauthn' } as const
+
+/** The code of an app, or the one that was sent. */
+async function proveCode(state: AuthState, call: UserCall, factor: Factor, challenge: MfaChallenge, code: string): Promise<Proof> {
+  const valid = await fits(state, factor, challenge, code)
+  await askHook(state, call, factor, valid)
+  if (!valid) throw factor.factor_type === 'totp' ? errors.totpWrong() : errors.phoneCodeWrong()
+  return async (tx) => {
+    if (!(await useChallenge(tx, challenge.id))) throw errors.challengeElsewhere()
+  }
+}
+
+async function fits(state: AuthState, factor: Factor, challenge: MfaChallenge, code: string): Promise<boolean> {
+  if (factor.factor_type === 'totp') return isTotp(state.cipher.open(factor.id, factor.secret ?? ''), code)
+  const { check } = state.sms
+  if (!check) return sameText(state.cipher.open(challenge.id, challenge.otp_code), code)
+  try {
+    await check(factor.phone ?? '', code)
+    return true
+  } catch (error) {
+    throw errors.otpExpired(error)
+  }
+}
+
 function checkEnabled({ env }: AuthState, factor: Factor): void {
   if (factor.factor_type === 'totp' && !env.GOTRUE_MFA_TOTP_VERIFY_ENABLED)
     throw errors.mfaVerifyDisabled('mfa_totp_verify_not_enabled', 'TOTP')
   if (factor.factor_type === 'phone' && !env.GOTRUE_MFA_PHONE_VERIFY_ENABLED)
     throw errors.mfaVerifyDisabled('mfa_phone_verify_not_enabled', 'Phone')
-  if (factor.factor_type === 'webauthn') throw errors.mfaVerifyDisabled('mfa_webauthn_enroll_not_enabled', 'WebAuthn')
+  // The code is that of enrolling, as upstream has it.
+  if (factor.factor_type === 'webauthn' && !env.GOTRUE_MFA_WEB_AUTHN_VERIFY_ENABLED)
+    throw errors.mfaVerifyDisabled('mfa_webauthn_enroll_not_enabled', 'WebAuthn')
 }
 
 async function openChallenge(state: AuthState, call: UserCall, factor: Factor, id: string): Promise<MfaChallenge> {

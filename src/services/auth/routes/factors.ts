@@ -41,7 +41,8 @@ export const enroll = userRoute({
         if (!env.GOTRUE_MFA_PHONE_ENROLL_ENABLED) throw errors.enrollDisabled('mfa_phone_enroll_not_enabled', 'Phone')
         return enrollPhone(state, call, params)
       case 'webauthn':
-        throw errors.enrollDisabled('mfa_webauthn_enroll_not_enabled', 'WebAuthn')
+        if (!env.GOTRUE_MFA_WEB_AUTHN_ENROLL_ENABLED) throw errors.enrollDisabled('mfa_webauthn_enroll_not_enabled', 'WebAuthn')
+        return enrollWebAuthn(state, call, params)
       default:
         throw errors.validation('factor_type needs to be totp, phone, or webauthn')
     }
@@ -77,6 +78,15 @@ async function enrollPhone(state: AuthState, call: UserCall, params: Params): Pr
   return ok({ id, type: 'phone', friendly_name: params.friendly_name, phone: params.phone })
 }
 
+/** The credential comes with the first challenge. */
+async function enrollWebAuthn(state: AuthState, call: UserCall, params: Params): Promise<Answer> {
+  await checkRoom(state, call, params.friendly_name)
+  const id = randomUUID()
+  const factor = { id, userId: call.user.id, type: 'webauthn', friendlyName: params.friendly_name } as const
+  await store(state, call, factor, { factor_id: id, factor_type: 'webauthn' })
+  return ok({ id, type: 'webauthn', friendly_name: params.friendly_name })
+}
+
 async function store(state: AuthState, call: UserCall, factor: NewFactor, traits: Record<string, unknown>): Promise<void> {
   await transaction(state.pool, async (tx) => {
     await insertFactor(tx, factor)
@@ -89,7 +99,8 @@ async function checkRoom(state: AuthState, call: UserCall, name: string): Promis
   await deleteExpiredFactors(pool, env.GOTRUE_MFA_FACTOR_EXPIRY_DURATION / 1_000)
   const factors = await findFactors(pool, call.user.id)
   const verified = factors.filter(({ status }) => status === 'verified').length
-  if (name !== '' && factors.some((factor) => factor.friendly_name === name)) throw errors.factorNameTaken(name)
+  // Also a second one without a name, as upstream has it.
+  if (factors.some((factor) => (factor.friendly_name ?? '') === name)) throw errors.factorNameTaken(name)
   if (factors.length >= env.GOTRUE_MFA_MAX_ENROLLED_FACTORS || verified >= env.GOTRUE_MFA_MAX_VERIFIED_FACTORS)
     throw errors.tooManyFactors()
   if (verified > 0 && call.session?.aal !== 'aal2') throw errors.aal2ToEnroll()
@@ -112,7 +123,8 @@ export const unenroll = userRoute({
   anonymous: false,
   async handle(call, state) {
     const factor = await ownFactor(state, call.user.id, call.params['factor_id'])
-    if (factor.status === 'verified' && call.session?.aal !== 'aal2') throw errors.aal2ToUnenroll()
+    if (!call.session) throw errors.failure('A valid session and factor are required to unenroll a factor')
+    if (factor.status === 'verified' && call.session.aal !== 'aal2') throw errors.aal2ToUnenroll()
     await transaction(state.pool, async (tx) => {
       await deleteFactor(tx, factor.id)
       await audit(state, tx, call, call.user, 'factor_unenrolled', {
@@ -122,7 +134,7 @@ export const unenroll = userRoute({
       })
       await downgradeSessions(tx, call.user.id, factor.id, amrMethodOf(factor))
     })
-    if (factor.status === 'verified') await sendNotice(state, call, call.user, 'MFA_FACTOR_UNENROLLED', { factorType: factor.factor_type })
+    await sendNotice(state, call, call.user, 'MFA_FACTOR_UNENROLLED', { factorType: factor.factor_type })
     return ok({ id: factor.id })
   },
 })

@@ -4,12 +4,12 @@ import { adminAudit } from './admin/audit.ts'
 import { adminCreateCustom, adminDeleteCustom, adminGetCustom, adminListCustom, adminUpdateCustom } from './admin/custom-providers.ts'
 import { adminDeleteFactor, adminListFactors, adminUpdateFactor } from './admin/factors.ts'
 import { adminGenerateLink } from './admin/generate-link.ts'
+import { adminDeletePasskey, adminListPasskeys } from './admin/passkeys.ts'
 import { adminCreateSso, adminDeleteSso, adminGetSso, adminListSso, adminUpdateSso } from './admin/sso-providers.ts'
 import { adminCreateUser, adminUpdateUser } from './admin/user-write.ts'
 import { adminDeleteUser, adminGetUser, adminListUsers } from './admin/users.ts'
 import { authorize } from './authorize.ts'
 import { callbackGet, callbackPost } from './callback.ts'
-import { disabledRoutes } from './disabled.ts'
 import { challenge } from './factor-challenge.ts'
 import { verifyFactorRoute } from './factor-verify.ts'
 import { enroll, unenroll } from './factors.ts'
@@ -33,6 +33,9 @@ import { registerClient } from './oauth/register.ts'
 import { oauthToken } from './oauth/token.ts'
 import { oauthUserinfo } from './oauth/userinfo.ts'
 import { otp } from './otp.ts'
+import { passkeyAuthenticationOptions, passkeyAuthenticationVerify } from './passkeys/authentication.ts'
+import { deleteOwnPasskey, listOwnPasskeys, renameOwnPasskey } from './passkeys/own.ts'
+import { passkeyRegistrationOptions, passkeyRegistrationVerify } from './passkeys/registration.ts'
 import { reauthenticate } from './reauthenticate.ts'
 import { recover } from './recover.ts'
 import { resend } from './resend.ts'
@@ -70,6 +73,13 @@ export const routes: readonly Route[] = [
   unenroll,
   challenge,
   verifyFactorRoute,
+  passkeyAuthenticationOptions,
+  passkeyAuthenticationVerify,
+  passkeyRegistrationOptions,
+  passkeyRegistrationVerify,
+  listOwnPasskeys,
+  renameOwnPasskey,
+  deleteOwnPasskey,
   adminListUsers,
   adminCreateUser,
   adminGetUser,
@@ -78,6 +88,8 @@ export const routes: readonly Route[] = [
   adminListFactors,
   adminUpdateFactor,
   adminDeleteFactor,
+  adminListPasskeys,
+  adminDeletePasskey,
   adminGenerateLink,
   invite,
   adminAudit,
@@ -111,5 +123,4 @@ export const routes: readonly Route[] = [
   adminDeleteCustom,
   callbackGet,
   callbackPost,
-  ...disabledRoutes,
 ]

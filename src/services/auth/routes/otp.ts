@@ -76,9 +76,9 @@ async function phoneOtp(state: AuthState, call: Call, params: Params): Promise<A
 }
 
 async function send(state: AuthState, call: Call, user: User, phone: string, channel: string): Promise<Answer> {
-  const { messageId } = await transaction(state.pool, async (tx) => {
+  const sent = await transaction(state.pool, async (tx) => {
     await audit(state, tx, call, user, 'user_recovery_requested', { channel })
-    return sendPhoneCode(state, tx, call, user, phone, 'confirmation')
+    return sendPhoneCode(state, tx, call, user, { phone, purpose: 'confirmation', channel })
   })
-  return ok(messageId ? { message_id: messageId } : {})
+  return ok(sent.messageId ? { message_id: sent.messageId } : {})
 }

@@ -17,12 +17,12 @@ export const reauthenticate = userRoute({
       throw errors.validation('Reauthentication requires the user to have an email or a phone number')
     if (user.email !== '' && !isConfirmed(user)) throw errors.verifyEmailFirst()
     if (user.email === '' && !isPhoneConfirmed(user)) throw errors.verifyPhoneFirst()
-    const messageId = await transaction(state.pool, async (tx) => {
+    const sent = await transaction(state.pool, async (tx) => {
       await audit(state, tx, call, user, 'user_reauthenticate_requested')
-      if (user.email === '') return (await sendPhoneCode(state, tx, call, user, user.phone, 'reauthentication')).messageId
+      if (user.email === '') return sendPhoneCode(state, tx, call, user, { phone: user.phone, purpose: 'reauthentication', channel: 'sms' })
       await sendReauthentication({ state, tx, call }, user)
-      return ''
+      return undefined
     })
-    return ok(messageId ? { message_id: messageId } : {})
+    return ok(sent?.messageId ? { message_id: sent.messageId } : {})
   },
 })

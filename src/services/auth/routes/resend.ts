@@ -3,7 +3,7 @@ import { audit } from '../accounts/audit.ts'
 import type { AuthEnv } from '../env.ts'
 import { errors } from '../errors.ts'
 import { sendConfirmation, sendEmailChange } from '../otp/mail-codes.ts'
-import { sendPhoneCode } from '../otp/sms.ts'
+import { type SentCode, sendPhoneCode } from '../otp/sms.ts'
 import { acceptEmail, acceptPhone } from '../request/addresses.ts'
 import { audienceOf } from '../request/bearer.ts'
 import { readBody, string } from '../request/body.ts'
@@ -33,8 +33,8 @@ export const resend = publicRoute({
     const user = params.email !== '' ? await findUserByEmail(state.pool, address, aud) : await findUserByPhone(state.pool, address, aud)
     if (!user || !isPending(user, kind)) return ok({})
     const challenge = acceptChallenge(params.code_challenge, params.code_challenge_method)
-    const messageId = await transaction(state.pool, (tx) => send(state, tx, call, user, kind, challenge))
-    return ok(messageId ? { message_id: messageId } : {})
+    const sent = await transaction(state.pool, (tx) => send(state, tx, call, user, kind, challenge))
+    return ok(sent?.messageId ? { message_id: sent.messageId } : {})
   },
 })
 
@@ -70,22 +70,29 @@ function isPending(user: User, kind: Kind): boolean {
   }
 }
 
-async function send(state: AuthState, tx: Tx, call: Call, user: User, kind: Kind, challenge: Challenge | undefined): Promise<string> {
+async function send(
+  state: AuthState,
+  tx: Tx,
+  call: Call,
+  user: User,
+  kind: Kind,
+  challenge: Challenge | undefined,
+): Promise<SentCode | undefined> {
   const pkce = challenge !== undefined
   switch (kind) {
     case 'signup':
       await audit(state, tx, call, user, 'user_confirmation_requested')
       if (challenge) await insertFlowState(tx, 'email', 'email/signup', challenge, user.id)
       await sendConfirmation({ state, tx, call }, user, pkce)
-      return ''
+      return undefined
     case 'email_change':
       if (challenge) await insertFlowState(tx, 'email_change', 'email_change', challenge, user.id)
       await sendEmailChange({ state, tx, call }, user, user.email_change, pkce)
-      return ''
+      return undefined
     case 'sms':
       await audit(state, tx, call, user, 'user_recovery_requested')
-      return (await sendPhoneCode(state, tx, call, user, user.phone, 'confirmation')).messageId
+      return sendPhoneCode(state, tx, call, user, { phone: user.phone, purpose: 'confirmation', channel: 'sms' })
     case 'phone_change':
-      return (await sendPhoneCode(state, tx, call, user, user.phone_change, 'phone_change')).messageId
+      return sendPhoneCode(state, tx, call, user, { phone: user.phone_change, purpose: 'phone_change', channel: 'sms' })
   }
 }

@@ -55,6 +55,7 @@ const body = z.object({
 interface Update {
   readonly email: string
   readonly phone: string
+  readonly channel: string
   readonly password: string | undefined
   readonly currentPassword: string | undefined
   readonly nonce: string
@@ -92,6 +93,7 @@ async function accept({ env, log }: AuthState, call: UserCall): Promise<Update> 
     // One's own address again is no change.
     email: email === call.user.email ? '' : email,
     phone: phone === call.user.phone ? '' : phone,
+    channel: params.channel || 'sms',
     password: params.password,
     currentPassword: params.current_password,
     nonce: params.nonce,
@@ -176,6 +178,8 @@ async function sendCodes(state: AuthState, call: UserCall, user: User, update: U
   if (!mails && !messages) return user
   return transaction(state.pool, async (tx) => {
     const mailed = mails ? await sendEmailChange({ state, tx, call }, user, update.email, update.challenge !== undefined) : user
-    return messages ? (await sendPhoneCode(state, tx, call, mailed, update.phone, 'phone_change')).user : mailed
+    if (!messages) return mailed
+    const { phone, channel } = update
+    return (await sendPhoneCode(state, tx, call, mailed, { phone, purpose: 'phone_change', channel })).user
   })
 }

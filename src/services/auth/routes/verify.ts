@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { act, type CodeProof, proveByCode, proveByHash } from '../accounts/verify.ts'
+import { act, type CodeProof, checkByProvider, proveByCode, proveByHash } from '../accounts/verify.ts'
 import { errors } from '../errors.ts'
 import { PKCE_PREFIX, tokenHash } from '../otp/code.ts'
 import { sendNotice } from '../otp/notices.ts'
@@ -75,12 +75,11 @@ export const verifyCode = publicRoute({
   limit: 'verify',
   async handle(call, state): Promise<Answer> {
     const params = readBody(call, body)
+    const aud = audienceOf(state, call)
     const proof = acceptProof(params)
+    const checked = 'code' in proof ? await checkByProvider(state, proof, aud) : undefined
     const done = await transaction(state.pool, async (tx) => {
-      const proven =
-        'code' in proof
-          ? await proveByCode(state, tx, proof, audienceOf(state, call))
-          : await proveByHash(state, tx, proof.type, proof.hash)
+      const proven = checked ? await proveByCode(state, tx, checked, aud) : await proveByHash(state, tx, proof.type, proof.hash)
       const user = await act(state, tx, call, proven)
       return user && { before: proven.user, after: user, answer: (await issueSession(state, tx, call, user, 'otp')) as TokenAnswer }
     })

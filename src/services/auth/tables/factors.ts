@@ -60,6 +60,47 @@ export async function updateFactor(db: Db, id: string, change: { friendlyName?: 
   return rows[0]
 }
 
+/** A credential as upstream's library writes it: bytes in base64. */
+export interface StoredCredential {
+  readonly id: string
+  readonly publicKey: string
+  readonly attestationType: string
+  readonly transport: readonly string[]
+  readonly flags: {
+    readonly userPresent: boolean
+    readonly userVerified: boolean
+    readonly backupEligible: boolean
+    readonly backupState: boolean
+  }
+  readonly authenticator: {
+    readonly AAGUID: string
+    readonly signCount: number
+    readonly cloneWarning: boolean
+    readonly attachment: string
+  }
+}
+
+/** Of the user's verified WebAuthn factors. */
+export async function findCredentials(db: Db, userId: string): Promise<readonly StoredCredential[]> {
+  const { rows } = await db.query<{ credential: StoredCredential }>(
+    `select web_authn_credential as credential from auth.mfa_factors
+     where user_id = $1 and factor_type = 'webauthn' and status = 'verified' and web_authn_credential is not null order by created_at, id`,
+    [userId],
+  )
+  return rows.map(({ credential }) => credential)
+}
+
+export const saveCredential = (db: Db, id: string, credential: StoredCredential, aaguid: string) =>
+  db.query(`update auth.mfa_factors set web_authn_credential = $2, web_authn_aaguid = $3, updated_at = now() where id = $1`, [
+    id,
+    JSON.stringify(credential),
+    aaguid,
+  ])
+
+/** What the factor was last shown with, for whoever looks at the user. */
+export const noteLastChallenge = (db: Db, id: string, data: unknown) =>
+  db.query('update auth.mfa_factors set last_webauthn_challenge_data = $2, updated_at = now() where id = $1', [id, JSON.stringify(data)])
+
 export const verifyFactor = (db: Db, id: string) =>
   db.query(`update auth.mfa_factors set status = 'verified', updated_at = now() where id = $1`, [id])
 export const deleteFactor = (db: Db, id: string) => db.query('delete from auth.mfa_factors where id = $1', [id])
@@ -82,21 +123,31 @@ export interface MfaChallenge {
   readonly verified_at: Date | null
   readonly ip_address: string
   readonly otp_code: string
+  readonly web_authn_session_data: unknown
 }
 
-const CHALLENGE = `id, factor_id, created_at, verified_at, host(ip_address) as ip_address, coalesce(otp_code, '') as otp_code`
+const CHALLENGE = `id, factor_id, created_at, verified_at, host(ip_address) as ip_address, coalesce(otp_code, '') as otp_code, web_authn_session_data`
 
 export interface NewChallenge {
   readonly id: string
   readonly factorId: string
   readonly address: string
-  readonly otpCode: string | undefined
+  readonly otpCode?: string | undefined
+  /** Of a WebAuthn ceremony. */
+  readonly kept?: unknown
 }
 
 export async function insertChallenge(db: Db, challenge: NewChallenge): Promise<MfaChallenge> {
   const { rows } = await db.query<MfaChallenge>(
-    `insert into auth.mfa_challenges (id, factor_id, created_at, ip_address, otp_code) values ($1, $2, now(), $3, $4) returning ${CHALLENGE}`,
-    [challenge.id, challenge.factorId, challenge.address, challenge.otpCode ?? null],
+    `insert into auth.mfa_challenges (id, factor_id, created_at, ip_address, otp_code, web_authn_session_data) values ($1, $2, now(), $3, $4, $5)
+     returning ${CHALLENGE}`,
+    [
+      challenge.id,
+      challenge.factorId,
+      challenge.address,
+      challenge.otpCode ?? null,
+      challenge.kept === undefined ? null : JSON.stringify(challenge.kept),
+    ],
   )
   await db.query('update auth.mfa_factors set last_challenged_at = clock_timestamp(), updated_at = now() where id = $1', [
     challenge.factorId,
@@ -118,4 +169,8 @@ export async function useChallenge(db: Db, id: string): Promise<boolean> {
   return rowCount === 1
 }
 
-export const deleteChallenge = (db: Db, id: string) => db.query('delete from auth.mfa_challenges where id = $1', [id])
+/** False when it was gone already. */
+export async function deleteChallenge(db: Db, id: string): Promise<boolean> {
+  const { rowCount } = await db.query('delete from auth.mfa_challenges where id = $1', [id])
+  return rowCount === 1
+}
