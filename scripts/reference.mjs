@@ -52,7 +52,10 @@ function unwrap(schema) {
 function expectation(inner) {
   const word = WORDS.get(inner)
   if (word) return word
-  if (inner.def.type === 'enum') return `one of ${Object.values(inner.def.entries).filter((value) => value !== '').join(', ')}`
+  if (inner.def.type === 'enum')
+    return `one of ${Object.values(inner.def.entries)
+      .filter((value) => value !== '')
+      .join(', ')}`
   const refusals = ['?!', '-1.5.', '999999999999999999', '{'].flatMap((value) => inner.safeParse(value).error?.issues ?? [])
   return refusals[0]?.message.replace(/^expected /i, '') ?? 'text'
 }
