@@ -192,9 +192,10 @@ function providers({ external }: AuthConfig, issuer: string): Variables {
 }
 
 function passkeys({ passkey, webauthn }: AuthConfig): Variables {
-  if (!passkey?.enabled || !webauthn) return {}
+  // The site is named for security keys as well.
+  if (!webauthn?.rp_id) return {}
   return {
-    PASSKEY_ENABLED: 'true',
+    ...(passkey?.enabled ? { PASSKEY_ENABLED: 'true' } : {}),
     WEBAUTHN_RP_ID: webauthn.rp_id,
     WEBAUTHN_RP_DISPLAY_NAME: webauthn.rp_display_name,
     WEBAUTHN_RP_ORIGINS: webauthn.rp_origins.join(','),

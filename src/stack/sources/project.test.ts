@@ -234,6 +234,23 @@ describe('variables', () => {
       },
     ],
     [
+      '[auth.mfa.web_authn]\nenroll_enabled = true\nverify_enabled = true\n[auth.webauthn]\nrp_id = "localhost"\nrp_display_name = "App"\nrp_origins = ["http://localhost:3000"]\n',
+      {
+        GOTRUE_MFA_WEB_AUTHN_ENROLL_ENABLED: 'true',
+        GOTRUE_WEBAUTHN_RP_ID: 'localhost',
+        GOTRUE_WEBAUTHN_RP_ORIGINS: 'http://localhost:3000',
+        GOTRUE_PASSKEY_ENABLED: undefined,
+      },
+    ],
+    [
+      '[auth.oauth_server]\nenabled = true\nallow_dynamic_registration = true\nauthorization_url_path = "/consent"\n',
+      {
+        GOTRUE_OAUTH_SERVER_ENABLED: 'true',
+        GOTRUE_OAUTH_SERVER_ALLOW_DYNAMIC_REGISTRATION: 'true',
+        GOTRUE_OAUTH_SERVER_AUTHORIZATION_PATH: '/consent',
+      },
+    ],
+    [
       '[auth.external.github]\nenabled = true\nclient_id = "i"\nsecret = "s"\n',
       { GOTRUE_EXTERNAL_GITHUB_CLIENT_ID: 'i', GOTRUE_EXTERNAL_GITHUB_REDIRECT_URI: 'http://127.0.0.1:54321/auth/v1/callback' },
     ],
