@@ -90,6 +90,7 @@ export const serve: Command = {
       await listenAt(service, addresses, { release, servers, log, over, graceMs: managed ? undefined : GRACE_MS })
       const parent = managed ? answerParent(service, servers) : signal
       await aborted(AbortSignal.any([over, parent]))
+      service.drain?.()
       if (ended.signal.aborted && !signal.aborted) return 1
     } catch (error) {
       if (!signal.aborted) throw listenError(error)

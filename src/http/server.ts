@@ -23,6 +23,7 @@ const HEADERS_TIMEOUT_MS = 60_000
 // Longer than the idle time of load balancers in front (AWS 60 s), so that they and not we close first.
 const KEEP_ALIVE_MS = 75_000
 const GRACE_MS = 1_000
+const SWEEP_MS = 50
 
 /** Listens on `host:port` (port 0: a free one). Rejects with the socket's error (EADDRINUSE, EACCES, ...). */
 export async function serveEndpoint(
@@ -71,7 +72,8 @@ export async function serveEndpoint(
     }
   }
   const plain = secure?.plain
-  for (const one of plain ? [server, plain] : [server]) one.on('clientError', refuseMalformed).on('upgrade', takeUpgrade)
+  for (const one of plain ? [server, plain] : [server])
+    one.on('clientError', refuseMalformed).on('upgrade', takeUpgrade).on('connect', refuseConnect)
   if (socket === undefined) await listenOnPort(server, host, port, reusePort)
   else await listenOnSocket(server, socket.path, socket.mode)
   const bound = server.address() as AddressInfo | string
@@ -91,8 +93,14 @@ export async function serveEndpoint(
           secure?.http2?.destroy()
           for (const socket of upgraded) socket.destroy()
         }, graceMs)
+        // A connection whose last answer goes out meanwhile is idle only then.
+        const sweep = setInterval(() => {
+          server.closeIdleConnections()
+          plain?.closeIdleConnections()
+        }, SWEEP_MS)
         server.close(() => {
           clearTimeout(force)
+          clearInterval(sweep)
           resolve()
         })
         server.closeIdleConnections()
@@ -171,6 +179,12 @@ function listening(server: Server, options: ListenOptions & { reusePort?: boolea
       resolve()
     })
   })
+}
+
+/** Nothing here is a proxy for other hosts; without an answer a client would only see its connection end. */
+function refuseConnect(_: IncomingMessage, socket: Duplex): void {
+  socket.on('error', () => socket.destroy())
+  socket.end('HTTP/1.1 405 Method Not Allowed\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
 }
 
 const STATUS_LINES: Readonly<Record<string, string>> = {

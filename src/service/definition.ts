@@ -71,6 +71,8 @@ export interface RunningService {
    * nobody has read them again. `signal` is what asked for it.
    */
   reload?(values?: unknown, signal?: 'SIGHUP' | 'SIGUSR1' | 'SIGUSR2'): Promise<void>
+  /** A stop has begun: running requests end, and nothing new should come. */
+  drain?(): void
   /** Frees whatever start opened, in reverse order. */
   stop(): Promise<void>
 }

@@ -15,6 +15,10 @@ export const gatewayEnv = z
     KONG_PLUGINS: list.default(['bundled']),
     KONG_PROXY_LISTEN: text.default('0.0.0.0:8000, 0.0.0.0:8443 http2 ssl'),
     KONG_STATUS_LISTEN: text.default('off'),
+    /** Shows keys: loopback addresses only, unless something else guards it. */
+    KONG_ADMIN_LISTEN: text.default('off'),
+    /** Folder of third parties' plugins that KONG_PLUGINS names. */
+    PLINTH_GATEWAY_PLUGIN_DIR: text.default('plugins'),
     /** `off`, or a path (`/dev/stdout` too) and perhaps a format: combined, kong_log_format or json. */
     KONG_PROXY_ACCESS_LOG: text.default('off'),
     KONG_PORT_MAPS: list.default([]),

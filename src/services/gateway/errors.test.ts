@@ -7,7 +7,7 @@ describe.each(Object.entries(errors))('%s', (_, { status, message, maker }) => {
   test(`answers ${status} with its message in every shape`, () => {
     const as = (accept: string) => refusal(status, message, maker, { accept, contentType: undefined })
     expect(as('*/*').status).toBe(status)
-    expect(JSON.parse(as('application/json').body)).toEqual({ message })
+    expect(JSON.parse(String(as('application/json').body))).toEqual({ message })
     if (maker === 'exit') {
       expect(as('text/html').body).toBe(`{"message":"${message}"}`)
       return

@@ -28,7 +28,7 @@ export type Maker = 'exit' | 'error' | 'proxy'
 /** An answer of the gateway instead of the service's. */
 export interface Refusal {
   readonly status: number
-  readonly body: string
+  readonly body: string | Buffer
   readonly contentType: string | undefined
   /** Further header lines. */
   readonly headers: readonly (readonly [name: string, value: string])[]

@@ -165,10 +165,12 @@ export class Gateway {
     const { chain, logged } = exchange.route
     if (!logged && !accessLog) return
     const { socket } = exchange.req
-    const before = socket.bytesWritten
+    // Over HTTP/2 there is no such count.
+    const written = () => socket.bytesWritten ?? 0
+    const before = written()
     exchange.tries = []
     ;(upgrade ? upgrade.socket : res).once('close', () => {
-      const record = new TrafficRecord(exchange, socket.bytesWritten - before, plan.secretNames)
+      const record = new TrafficRecord(exchange, written() - before, plan.secretNames)
       try {
         accessLog?.write(record)
         if (logged) runLog(chain, record)

@@ -3,15 +3,20 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { defineService, type Endpoint, type Environment, type ListenAddress, type TlsMaterial } from '../../service/definition.ts'
+import { adminHandler } from './admin/admin.ts'
+import type { AdminSource } from './admin/source.ts'
 import { ActiveChecks } from './balancing/active-checks.ts'
 import { type BuildSetup, buildPlan, type Plan } from './build.ts'
 import { AddressSet, type TrustSettings } from './client.ts'
 import { ConfigurationError, loadConfiguration } from './config/load.ts'
+import { watchFile } from './config/watch.ts'
 import { type GatewayEnv, gatewayEnv } from './env.ts'
 import { Gateway } from './gateway.ts'
 import { ListenError, parseListen } from './listen.ts'
+import { Connections } from './metrics/connections.ts'
+import { KongMetrics } from './metrics/kong-metrics.ts'
 import { PluginState } from './plugin-state.ts'
-import { enabledPlugins } from './plugins/enabled.ts'
+import { enabledPlugins, loadPlugins } from './plugins/enabled.ts'
 import { type Overrides, placeOf } from './proxy/place.ts'
 import { Pools } from './proxy/pools.ts'
 import { openAccessLog } from './record/access-log.ts'
@@ -26,6 +31,7 @@ import { startTraefik, TwoFrontEndsError, traefikListen } from './traefik/index.
 const HTTP = 8000
 const HTTPS = 8443
 const STATUS = 8100
+const ADMIN = 8001
 
 export const gateway = defineService({
   name: 'gateway',
@@ -60,8 +66,9 @@ export const gateway = defineService({
         : undefined
     const state = new PluginState()
     const overrides = overridesOf(env)
-    const build = { plugins: enabledPlugins(env.KONG_PLUGINS), log: ctx.log, state }
-    let { plan, hash, unset } = await readPlan(env, build)
+    const foreign = await loadPlugins(env.KONG_PLUGINS, env.PLINTH_GATEWAY_PLUGIN_DIR)
+    const build = { plugins: enabledPlugins(env.KONG_PLUGINS, foreign), log: ctx.log, state }
+    let { plan, hash, unset, text } = planOf(env, build, await configurationText(env))
     const pools = new Pools(env.KONG_NGINX_PROXY_PROXY_BUFFER_SIZE)
     const door = new Gateway(plan, { settings, dispatcher: ctx.dispatcher, overrides, pools, log: ctx.log })
     const tell = (what: string) => {
@@ -78,14 +85,50 @@ export const gateway = defineService({
     }
     let checks = newChecks()
     tell('configuration loaded')
-    let requests = 0
+    /** Requests under way keep the plan that they began with; a text with a mistake throws, and the plan in force stays. */
+    const take = (given: { name: string; text: string }, what: string) => {
+      ;({ plan, hash, unset, text } = planOf(env, { ...build, before: plan }, given))
+      door.use(plan)
+      checks.stop()
+      checks = newChecks()
+      tell(what)
+    }
+    const reload = async () => take(await configurationText(env), 'configuration loaded anew')
+    const unwatch =
+      env.KONG_DECLARATIVE_CONFIG === undefined
+        ? () => {}
+        : watchFile(env.KONG_DECLARATIVE_CONFIG, () => {
+            reload().catch((error: unknown) => {
+              const reason = error instanceof ConfigurationError ? { reason: error.message } : { err: error }
+              ctx.log.error(reason, 'the changed configuration is refused; the one before stays in force')
+            })
+          })
+    let stopping = false
+    const connections = new Connections()
+    const source: AdminSource = {
+      plan: () => plan,
+      configurationHash: () => hash,
+      requests: () => connections.requests,
+      connections: () => connections.counts,
+      metrics: () =>
+        state.of(KongMetrics).text({
+          requests: connections.requests,
+          connections: connections.counts,
+          upstreams: plan.upstreams.values(),
+        }),
+      notReady: () => (stopping ? 'the gateway is being stopped' : undefined),
+      plugins: () => [...build.plugins.keys()],
+      settings: () => settingsOf(env),
+      configuration: () => text,
+      replace: async (given) => take({ name: 'config', text: given }, 'configuration replaced by the admin API'),
+    }
     const endpoint = {
       handle: ((req, res) => {
-        requests++
+        connections.seen(req)
         door.handle(req, res)
       }) satisfies Endpoint['handle'],
       upgrade: ((req, socket, head) => {
-        requests++
+        connections.seen(req)
         door.upgrade(req, socket, head)
       }) satisfies Endpoint['upgrade'],
     }
@@ -93,19 +136,17 @@ export const gateway = defineService({
       endpoints: [
         { port: HTTP, ...endpoint, ...(names && { handle: behind(names, endpoint.handle) }) },
         ...(tls ? [{ port: HTTPS, ...endpoint, tls }] : []),
-        { port: STATUS, handle: statusHandler({ configurationHash: () => hash, requests: () => requests }) },
+        { port: STATUS, handle: statusHandler(source) },
+        { port: ADMIN, handle: adminHandler(source) },
       ],
       // A plan is in force from the start on, and stays so.
       health: async () => {},
-      async reload() {
-        // A file with a mistake rejects here, and the plan in force stays.
-        ;({ plan, hash, unset } = await readPlan(env, { ...build, before: plan }))
-        door.use(plan)
-        checks.stop()
-        checks = newChecks()
-        tell('configuration loaded anew')
+      reload,
+      drain() {
+        stopping = true
       },
       async stop() {
+        unwatch()
         await names?.stop()
         checks.stop()
         door.closeTunnels()
@@ -121,6 +162,9 @@ function kongListen(env: GatewayEnv): ListenAddress[] {
   return [
     ...parseListen('KONG_PROXY_LISTEN', env.KONG_PROXY_LISTEN).map(({ host, port, tls }) => ({ endpoint: tls ? HTTPS : HTTP, host, port })),
     ...parseListen('KONG_STATUS_LISTEN', env.KONG_STATUS_LISTEN).map(({ host, port }) => ({ endpoint: STATUS, host, port })),
+    ...parseListen('KONG_ADMIN_LISTEN', env.KONG_ADMIN_LISTEN)
+      .filter(({ tls }) => !tls)
+      .map(({ host, port }) => ({ endpoint: ADMIN, host, port })),
   ]
 }
 
@@ -161,13 +205,18 @@ function publicNamesSettings(env: GatewayEnv): PublicNamesSettings {
 }
 
 /** Throws ConfigurationError. */
-async function readPlan(env: GatewayEnv, build: BuildSetup): Promise<{ plan: Plan; hash: string; unset: readonly string[] }> {
-  const { name, text } = await configurationText(env)
+function planOf(env: GatewayEnv, build: BuildSetup, { name, text }: { name: string; text: string }) {
   const variables = Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => typeof entry[1] === 'string'))
   const configuration = loadConfiguration(text, { name, variables, plugins: build.plugins })
   const built = buildPlan(configuration, build)
   if ('problems' in built) throw new ConfigurationError(name, built.problems)
-  return { plan: built.plan, hash: createHash('md5').update(text).digest('hex'), unset: configuration.unset }
+  return { plan: built.plan as Plan, hash: createHash('md5').update(text).digest('hex'), unset: configuration.unset, text }
+}
+
+/** Kong's own settings, for the admin API; what may hold a secret is not among them. */
+function settingsOf(env: GatewayEnv): Record<string, unknown> {
+  const shown = Object.entries(env).filter(([name]) => name.startsWith('KONG_') && !/PASSWORD|SECRET|KEY$|_STRING$/.test(name))
+  return Object.fromEntries([['database', 'off'], ...shown.map(([name, value]) => [name.slice('KONG_'.length).toLowerCase(), value])])
 }
 
 async function configurationText(env: GatewayEnv): Promise<{ name: string; text: string }> {

@@ -44,7 +44,8 @@ export const responseTransformer = definePlugin({
     const removed = remove.headers.map((name) => name.toLowerCase())
     const change = bodyChange(config)
     return {
-      headers: (_, head) => {
+      headers: ({ replayed }, head) => {
+        if (replayed) return
         const { headers } = head
         for (const key of removed) headers.remove(key)
         for (const { key, value } of rename.headers) {
@@ -58,7 +59,7 @@ export const responseTransformer = definePlugin({
         // The new length is known when the whole body is; the tag was that of the old one.
         if (change && isJson(head)) for (const key of ['content-length', 'etag', 'content-md5', 'digest']) headers.remove(key)
       },
-      body: change && ((_, head) => (isJson(head) ? wholeBody(MAX_BODY_BYTES, change) : undefined)),
+      body: change && (({ replayed }, head) => (!replayed && isJson(head) ? wholeBody(MAX_BODY_BYTES, change) : undefined)),
     }
   },
 })

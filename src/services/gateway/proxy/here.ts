@@ -46,7 +46,8 @@ export function answerLate(req: IncomingMessage, res: ServerResponse, timeoutMs:
   const { socket } = req
   let read = socket.bytesRead
   const timer = setTimeout(() => {
-    if (!req.complete && socket.bytesRead > read) {
+    // Over HTTP/2 there is no such count; what never comes is ended with its connection.
+    if (!req.complete && (socket.bytesRead === undefined || socket.bytesRead > read)) {
       read = socket.bytesRead
       timer.refresh()
       return

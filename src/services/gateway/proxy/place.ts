@@ -27,7 +27,7 @@ export type Place =
 export type Overrides = (host: string) => URL | undefined
 
 /** What says where a service is. */
-export type Addressed = Pick<Service, 'scheme' | 'host' | 'port' | 'authority'> & { readonly balancer?: unknown }
+export type Addressed = Pick<Service, 'scheme' | 'host' | 'port' | 'authority'>
 
 /** The place of a balanced service: asked anew for each try, with the targets that it has failed on. */
 export function balancedPlace(

@@ -24,7 +24,7 @@ export class Fetcher {
   readonly fetch: Fetch = async (url, init) => {
     const scheme = url.protocol === 'https:' ? 'https' : 'http'
     const port = Number(url.port) || (scheme === 'https' ? 443 : 80)
-    const place = placeOf({ scheme, host: url.hostname, port, authority: url.host, balancer: undefined }, this.#dispatcher, this.#overrides)
+    const place = placeOf({ scheme, host: url.hostname, port, authority: url.host }, this.#dispatcher, this.#overrides)
     const headers = HeaderTable.fromRaw(init.headers)
     if (!headers.has('host')) headers.set('Host', url.host)
     if (init.body.length > 0) headers.set('Content-Length', String(init.body.length))

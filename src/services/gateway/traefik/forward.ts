@@ -74,7 +74,7 @@ export class Forwarder {
   }
 
   forward(flight: Flight, answer: Answer, call: ForwardCall): void {
-    const place = placeOf({ ...call.target, balancer: undefined }, this.#dispatcher, this.#overrides)
+    const place = placeOf(call.target, this.#dispatcher, this.#overrides)
     const { notes } = flight
     notes.notSent = false
     notes.serverUrl = call.target.url
