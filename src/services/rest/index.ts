@@ -1,4 +1,5 @@
 // REST: tables, views and functions of a Postgres schema over HTTP, as PostgREST answers.
+import { EnvError } from '../../env/read.ts'
 import { Executor } from '../../pg/executor.ts'
 import { type Listener, listen } from '../../pg/listener.ts'
 import { defineService } from '../../service/definition.ts'
@@ -39,6 +40,10 @@ export const rest = defineService({
   },
   async start(values, { log, alone }) {
     const env = values as unknown as RestEnv
+    if (alone !== undefined && env.PGRST_SERVER_REUSEPORT && !sharesPorts())
+      throw new EnvError([
+        { name: 'PGRST_SERVER_REUSEPORT', expected: `expected false: Node ${process.versions.node} cannot share a port, 22.12 can` },
+      ])
     const uri = databaseUriOf(env)
     const connection = connectionOf(env, uri)
     const executor = new Executor({
@@ -162,6 +167,12 @@ class Channel {
     this.#listener = undefined
     await listener?.close()
   }
+}
+
+/** `reusePort` came with Node 23.1 and 22.12. */
+function sharesPorts(): boolean {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  return major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12)
 }
 
 const answers = (executor: Executor): Promise<boolean> =>
