@@ -32,8 +32,22 @@ type Done = (error?: Error | null) => void
  * From now on what is written to the response passes the filters that `filtersOf` gives; it is asked once, when the head is written.
  * `bodiless`: the filters see the end, and nothing of theirs is sent.
  */
-export function filterBody(res: ServerResponse, filtersOf: () => { filters: readonly BodyFilter[]; bodiless: boolean }): void {
+export function filterBody(
+  res: ServerResponse,
+  filtersOf: () => { filters: readonly BodyFilter[]; bodiless: boolean },
+  onBug: (error: unknown) => void,
+): void {
   const { write, end } = res
+  /** Undefined after a filter that failed: the connection ends there, and whoever writes goes on undisturbed. */
+  const guarded = <T>(run: () => T): T | undefined => {
+    try {
+      return run()
+    } catch (error) {
+      onBug(error)
+      res.destroy()
+      return undefined
+    }
+  }
   const through = (filters: readonly BodyFilter[], piece: Buffer | undefined): Buffer | undefined => {
     let at = piece
     for (const filter of filters) {
@@ -55,8 +69,10 @@ export function filterBody(res: ServerResponse, filtersOf: () => { filters: read
   res.write = function filtered(chunk: unknown, encoding?: BufferEncoding | Done, callback?: Done) {
     forceHead()
     const done = typeof encoding === 'function' ? encoding : callback
-    const { filters, bodiless } = filtersOf()
-    const out = bodiless ? undefined : through(filters, bytesOf(chunk, encoding))
+    const out = guarded(() => {
+      const { filters, bodiless } = filtersOf()
+      return bodiless ? undefined : through(filters, bytesOf(chunk, encoding))
+    })
     if (out !== undefined && out.length > 0) return write.call(res, out, 'utf8', done as Done)
     if (done) process.nextTick(done)
     return true
@@ -70,9 +86,12 @@ export function filterBody(res: ServerResponse, filtersOf: () => { filters: read
     forceHead()
     res.write = write
     res.end = end
-    const { filters, bodiless } = filtersOf()
-    const out = last(filters, bodiless ? undefined : piece)
-    return end.call(res, bodiless || out.length === 0 ? undefined : out, 'utf8', done)
+    const out = guarded(() => {
+      const { filters, bodiless } = filtersOf()
+      const rest = last(filters, bodiless ? undefined : piece)
+      return bodiless || rest.length === 0 ? undefined : rest
+    })
+    return end.call(res, out, 'utf8', done)
   } as ServerResponse['end']
 }
 

@@ -1,5 +1,6 @@
 // Checked entities to the plan in force: routes with their chains of plugins, services, upstreams, consumers with their credentials.
 import { randomBytes } from 'node:crypto'
+import { createSecureContext } from 'node:tls'
 import type { Logger } from '../../log/log.ts'
 import { Peer } from './balancing/peer.ts'
 import { Upstream } from './balancing/upstream.ts'
@@ -17,6 +18,7 @@ import { type CompiledPlugin, type Plugin, PluginConfigError, type PluginSetup }
 import type { PluginState } from './plugin-state.ts'
 import { SECRET_NAMES } from './record/redact.ts'
 import { Router } from './router/router.ts'
+import type { Certificate } from './tls/certificates.ts'
 
 export interface Plan {
   readonly router: Router<Route>
@@ -33,13 +35,6 @@ export interface Plan {
   /** Certificates of the file for the names that clients ask for. */
   readonly certificates: readonly Certificate[]
   readonly counts: { readonly services: number; readonly routes: number; readonly consumers: number; readonly plugins: number }
-}
-
-/** PEM texts and the names (`*.example.com` among them) that they are for. */
-export interface Certificate {
-  readonly cert: string
-  readonly key: string
-  readonly names: readonly string[]
 }
 
 export interface BuildSetup {
@@ -71,6 +66,7 @@ export function buildPlan(
       problems.push({ where: [...entity.where, 'config', ...error.path], what: error.message })
     }
   }
+  problems.push(...pairProblems(entities))
   if (problems.length > 0) return { problems }
   const represent = representer(plugins, Math.floor(Date.now() / 1000))
   const upstreams = upstreamsOf(entities, log)
@@ -295,11 +291,23 @@ function servicesOf(
 }
 
 function certificatesOf({ certificates, snis }: Entities): Certificate[] {
-  return certificates.map(({ id, fields }) => ({
-    cert: fields.cert,
-    key: fields.key,
-    names: snis.filter(({ links }) => links['certificate'] === id).map((sni) => sni.fields.name),
-  }))
+  return certificates.map(({ id, fields }) => {
+    const names = snis.filter(({ links }) => links['certificate'] === id).map((sni) => sni.fields.name)
+    return { cert: fields.cert, key: fields.key, ...(names.length > 0 && { names }) }
+  })
+}
+
+/** Certificates whose key is another's, or none. */
+function pairProblems({ certificates }: Entities): Problem[] {
+  return certificates.flatMap(({ fields: { cert, key }, where }) => {
+    try {
+      createSecureContext({ cert, key })
+      return []
+    } catch {
+      // OpenSSL's reason could quote the key.
+      return [{ where: [...where, 'key'], what: 'certificate does not match key' }]
+    }
+  })
 }
 
 const DEFAULT_TARGET_PORT = 8000

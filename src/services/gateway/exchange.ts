@@ -61,6 +61,8 @@ export class Exchange {
   tries: Try[] | undefined
   /** The target of a balanced service that has the request now. */
   peer: Peer | undefined
+  /** A plugin failed on the head of the answer. */
+  failed = false
   /** The answer is one that has passed the plugins before. */
   replayed = false
   /** A cookie that ties the client to its target, set with the answer. */

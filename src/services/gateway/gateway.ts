@@ -249,7 +249,7 @@ export class Gateway {
     this.#attach(res, upgrade)
     const unhook = hookHead(res, (status, headers) => {
       late.cancel()
-      return this.#finishHead(exchange, status, headers)
+      return this.#finishHead(exchange, res, status, headers)
     })
     if (exchange.route.filtersBodies) this.#filterBody(exchange, res)
     const late = answerLate(req, res, exchange.service!.readTimeoutMs, () => {
@@ -307,7 +307,7 @@ export class Gateway {
         return this.#pools.get(place, service)
       },
       tryFailed: (name) => this.#tryFailed(exchange, name),
-      finishHead: (status, headers) => this.#finishHead(exchange, status, headers),
+      finishHead: (status, headers) => this.#finishHead(exchange, res, status, headers),
       fail: (name, cause) => {
         this.#logFailure(service, name, cause)
         this.#send(exchange, res, exchange.fail(name))
@@ -334,10 +334,10 @@ export class Gateway {
       path,
       headers: lines,
       ...upgrade,
-      finishHead: (status, headers) => this.#finishHead(exchange, status, headers),
+      finishHead: (status, headers) => this.#finishHead(exchange, upgrade.socket, status, headers),
       refused: (answer) => {
         this.#attach(res, upgrade)
-        const head = this.#finishHead(exchange, answer.statusCode ?? 502, HeaderTable.fromRaw(answer.rawHeaders))
+        const head = this.#finishHead(exchange, res, answer.statusCode ?? 502, HeaderTable.fromRaw(answer.rawHeaders))
         res.writeHead(head.status, head.headers)
         answer.pipe(res)
         answer.once('error', () => res.destroy())
@@ -353,33 +353,53 @@ export class Gateway {
     upgrade.socket.once('close', () => this.#tunnels.delete(close))
   }
 
-  #finishHead(exchange: Exchange, status: number, headers: HeaderTable): { status: number; headers: string[] } {
+  #finishHead(
+    exchange: Exchange,
+    to: ServerResponse | Duplex,
+    status: number,
+    headers: HeaderTable,
+  ): { status: number; headers: string[] } {
     const head: ResponseHead = { status, headers }
     const now = performance.now()
     exchange.answeredAt = now
     if (exchange.peer) exchange.service?.balancer?.answered(exchange.peer, status, now - (exchange.proxied ?? now))
     dropHopByHop(headers)
     addProxiedHeaders(head, this.#settings.own, exchange, now)
-    this.#lastHeaders(exchange, head)
+    // What the service says is not shown: a plugin that failed may have been the one to hide it. Its first piece may be on its way already.
+    if (!this.#lastHeaders(exchange, head)) to.destroy()
     return { status: head.status, headers: headers.toRaw() }
   }
 
-  /** What every answer of a route gets, the gateway's own ones included. */
-  #lastHeaders(exchange: Exchange, head: ResponseHead): void {
+  /** What every answer of a route gets, the gateway's own ones included. False when a plugin failed: the head is then a bare 500. */
+  #lastHeaders(exchange: Exchange, head: ResponseHead): boolean {
     addDebugHeaders(exchange, head)
     if (exchange.stickyCookie !== undefined) head.headers.append('Set-Cookie', exchange.stickyCookie)
-    runHeaders(exchange.route.chain, exchange, head)
     exchange.head = head
+    try {
+      runHeaders(exchange.route.chain, exchange, head)
+      return true
+    } catch (error) {
+      this.#log.error({ err: error, route: exchange.route.name }, 'a plugin failed on the head of an answer')
+      exchange.failed = true
+      head.status = 500
+      head.headers.removeWhere(() => true)
+      head.headers.append('Content-Length', '0')
+      return false
+    }
   }
 
   #filterBody(exchange: Exchange, res: ServerResponse): void {
     let filters: readonly BodyFilter[] | undefined
-    filterBody(res, () => {
-      const { head, route } = exchange
-      if (!head) return { filters: [], bodiless: false }
-      filters ??= bodyFilters(route.chain, exchange, head)
-      return { filters, bodiless: exchange.clientMethod === 'HEAD' || hasNoBody(head.status) }
-    })
+    filterBody(
+      res,
+      () => {
+        const { head, route } = exchange
+        if (!head || exchange.failed) return { filters: [], bodiless: false }
+        filters ??= bodyFilters(route.chain, exchange, head)
+        return { filters, bodiless: exchange.clientMethod === 'HEAD' || hasNoBody(head.status) }
+      },
+      (error) => this.#log.error({ err: error, route: exchange.route.name }, 'a plugin failed on the body of an answer'),
+    )
   }
 
   /** An answer of the gateway itself on a route: its plugins see the head. */
@@ -394,11 +414,11 @@ export class Gateway {
     }
     const head = ownHead(answer)
     addOwnHeaders(head, this.#settings.own, exchange, performance.now())
-    this.#lastHeaders(exchange, head)
+    const body = this.#lastHeaders(exchange, head) ? answer.body : ''
     // A failed attempt to proxy has put its filters on already.
     if (exchange.route.filtersBodies && exchange.proxied === undefined) this.#filterBody(exchange, res)
     res.writeHead(head.status, head.headers.toRaw())
-    res.end(answer.body)
+    res.end(body)
   }
 
   #bug(exchange: Exchange, res: ServerResponse, upgrade: Upgrade | undefined, error: unknown): void {

@@ -69,6 +69,7 @@ export const gateway = defineService({
     const foreign = await loadPlugins(env.KONG_PLUGINS, env.PLINTH_GATEWAY_PLUGIN_DIR)
     const build = { plugins: enabledPlugins(env.KONG_PLUGINS, foreign), log: ctx.log, state }
     let { plan, hash, unset, text } = planOf(env, build, await configurationText(env))
+    certificates.set('file', plan.certificates)
     const pools = new Pools(env.KONG_NGINX_PROXY_PROXY_BUFFER_SIZE)
     const door = new Gateway(plan, { settings, dispatcher: ctx.dispatcher, overrides, pools, log: ctx.log })
     const tell = (what: string) => {
@@ -89,6 +90,7 @@ export const gateway = defineService({
     const take = (given: { name: string; text: string }, what: string) => {
       ;({ plan, hash, unset, text } = planOf(env, { ...build, before: plan }, given))
       door.use(plan)
+      certificates.set('file', plan.certificates)
       checks.stop()
       checks = newChecks()
       tell(what)

@@ -100,7 +100,8 @@ const ADD = `for i, key in ipairs(KEYS) do
   if redis.call('INCRBY', key, ARGV[1]) == tonumber(ARGV[1]) then redis.call('EXPIRE', key, ARGV[i * 2 + 1]) end
 end`
 
-class RedisCounters implements Counters {
+/** One script per decision: instances at the same moment cannot all take the last place. */
+export class RedisCounters implements Counters {
   readonly #redis: () => Promise<Redis>
 
   constructor(redis: () => Promise<Redis>) {
