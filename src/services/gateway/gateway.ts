@@ -19,8 +19,9 @@ import { forwardedLines } from './forwarded.ts'
 import { HeaderTable } from './header-table.ts'
 import { upstreamPath } from './path.ts'
 import type { Route, Service } from './plan.ts'
+import { Deadlines } from './proxy/deadlines.ts'
 import { failureOf } from './proxy/failure.ts'
-import { answerLate, hookHead } from './proxy/here.ts'
+import { hookHead, LateAnswer } from './proxy/here.ts'
 import { proxyOverNetwork } from './proxy/network.ts'
 import { balancedPlace, type Overrides, type Place, placeOf } from './proxy/place.ts'
 import type { Pools } from './proxy/pools.ts'
@@ -54,6 +55,7 @@ export class Gateway {
   readonly #pools: Pools
   readonly #log: Logger
   readonly #tunnels = new Set<() => void>()
+  readonly #deadlines = new Deadlines()
   #plan: Plan
 
   constructor(
@@ -91,8 +93,10 @@ export class Gateway {
     this.#answer(req, res, { socket, head }, websocket)
   }
 
-  closeTunnels(): void {
+  /** Ends the tunnels and stops counting time. */
+  close(): void {
     for (const close of this.#tunnels) close()
+    this.#deadlines.close()
   }
 
   #answer(req: IncomingMessage, res: ServerResponse, upgrade: Upgrade | undefined, websocket = false): void {
@@ -247,22 +251,24 @@ export class Gateway {
       return
     }
     this.#attach(res, upgrade)
+    const timeoutMs = exchange.service!.readTimeoutMs
     const unhook = hookHead(res, (status, headers) => {
-      late.cancel()
+      this.#deadlines.done(timeoutMs, late)
       return this.#finishHead(exchange, res, status, headers)
     })
     if (exchange.route.filtersBodies) this.#filterBody(exchange, res)
-    const late = answerLate(req, res, exchange.service!.readTimeoutMs, () => {
+    const late = new LateAnswer(req, res, exchange.proxied!, () => {
       unhook()
       this.#tryFailed(exchange, 'upstreamTimeout')
       this.#logFailure(exchange.service!, 'upstreamTimeout', undefined)
       res.shouldKeepAlive = false
       this.#send(exchange, res, exchange.fail('upstreamTimeout'))
     })
+    this.#deadlines.add(timeoutMs, late)
     try {
       handOver(endpoint, req, res, rewrite)
     } catch (error) {
-      late.cancel()
+      this.#deadlines.done(timeoutMs, late)
       unhook()
       throw error
     }

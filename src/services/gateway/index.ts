@@ -151,7 +151,7 @@ export const gateway = defineService({
         unwatch()
         await names?.stop()
         checks.stop()
-        door.closeTunnels()
+        door.close()
         await pools.close()
         await state.close()
         await accessLog?.flush()

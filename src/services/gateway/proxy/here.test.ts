@@ -1,17 +1,22 @@
-import { EventEmitter } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { answerLate } from './here.ts'
+import { Deadlines } from './deadlines.ts'
+import { LateAnswer } from './here.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
 
 function late(complete: boolean) {
   const req = { socket: { bytesRead: 0 }, complete }
-  const res = new EventEmitter() as ServerResponse
+  const res = { headersSent: false, destroyed: false } as { headersSent: boolean; destroyed: boolean } & Pick<
+    ServerResponse,
+    'write' | 'end'
+  >
   const answer = vi.fn()
-  const { cancel } = answerLate(req as IncomingMessage, res, 1000, answer)
-  return { req, res, answer, cancel }
+  const deadlines = new Deadlines()
+  const waiting = new LateAnswer(req as IncomingMessage, res as ServerResponse, performance.now(), answer)
+  deadlines.add(1000, waiting)
+  return { req, res, answer, done: () => deadlines.done(1000, waiting) }
 }
 
 test('a handler that writes no head in its time is answered for, once', () => {
@@ -34,10 +39,31 @@ test('a body that still comes in puts it off, one that stands still does not', (
   expect(answer).toHaveBeenCalledOnce()
 })
 
-test.each(['cancel', 'close'] as const)('nothing is answered after %s', (how) => {
-  const { res, answer, cancel } = late(true)
-  if (how === 'cancel') cancel()
-  else res.emit('close')
+test.each(['done', 'headersSent', 'destroyed'] as const)('nothing is answered after %s', (what) => {
+  const waiting = late(true)
+  if (what === 'done') waiting.done()
+  else waiting.res[what] = true
   vi.advanceTimersByTime(5000)
-  expect(answer).not.toHaveBeenCalled()
+  expect(waiting.answer).not.toHaveBeenCalled()
+})
+
+test('many at different moments share a timer, and each gets its own time', () => {
+  const deadlines = new Deadlines()
+  const ended: number[] = []
+  for (const at of [0, 300, 600]) {
+    const late = () => {
+      ended.push(at)
+      return false
+    }
+    deadlines.add(1000, { begun: performance.now(), over: false, late })
+    expect(vi.getTimerCount()).toBe(1)
+    vi.advanceTimersByTime(300)
+  }
+  expect(ended).toEqual([])
+  vi.advanceTimersByTime(150)
+  expect(ended).toEqual([0])
+  vi.advanceTimersByTime(600)
+  expect(ended).toEqual([0, 300, 600])
+  deadlines.close()
+  expect(vi.getTimerCount()).toBe(0)
 })

@@ -2,6 +2,7 @@
 // answer passes the plugins by a hook on writeHead, which every way of answering ends in.
 import type { IncomingMessage, OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { HeaderTable } from '../header-table.ts'
+import type { Waiting } from './deadlines.ts'
 
 type Finish = (status: number, headers: HeaderTable) => { status: number; headers: string[] }
 
@@ -42,26 +43,41 @@ export function headGiven(res: ServerResponse, reason?: string | GivenHeaders, h
  * Calls `answer` when the handler has written no head within its time. A request body that still comes in puts that off: then the client
  * is the slow one. What the handler writes afterwards goes nowhere, and the end of the connection tells it that nobody waits any more.
  */
-export function answerLate(req: IncomingMessage, res: ServerResponse, timeoutMs: number, answer: () => void): { cancel(): void } {
-  const { socket } = req
-  let read = socket.bytesRead
-  const timer = setTimeout(() => {
+export class LateAnswer implements Waiting {
+  begun: number
+  readonly #req: IncomingMessage
+  readonly #res: ServerResponse
+  readonly #answer: () => void
+  #read: number | undefined
+
+  constructor(req: IncomingMessage, res: ServerResponse, begun: number, answer: () => void) {
+    this.begun = begun
+    this.#req = req
+    this.#res = res
+    this.#answer = answer
+    this.#read = req.socket.bytesRead
+  }
+
+  get over(): boolean {
+    return this.#res.headersSent || this.#res.destroyed
+  }
+
+  late(): boolean {
+    if (this.over) return false
+    const [req, res] = [this.#req, this.#res]
+    const read: number | undefined = req.socket.bytesRead
     // Over HTTP/2 there is no such count; what never comes is ended with its connection.
-    if (!req.complete && (socket.bytesRead === undefined || socket.bytesRead > read)) {
-      read = socket.bytesRead
-      timer.refresh()
-      return
+    if (!req.complete && (read === undefined || read > (this.#read ?? 0))) {
+      this.#read = read
+      return true
     }
-    answer()
+    this.#answer()
     res.setHeader = () => res
     res.writeHead = () => res
     res.write = () => false
     res.end = () => res
-  }, timeoutMs)
-  timer.unref()
-  const cancel = () => clearTimeout(timer)
-  res.once('close', cancel)
-  return { cancel }
+    return false
+  }
 }
 
 function addGiven(table: HeaderTable, headers: GivenHeaders | undefined): void {
