@@ -30,6 +30,7 @@ export class AcmeResolver {
   #failures = 0
   #timer: NodeJS.Timeout | undefined
   #round: Promise<void> | undefined
+  #saving: Promise<void> | undefined
   #again = false
   #stopped = false
 
@@ -56,6 +57,8 @@ export class AcmeResolver {
   async stop(): Promise<void> {
     this.#stopped = true
     clearTimeout(this.#timer)
+    // What was obtained is on the disk before the end; whoever saves tells of a failure.
+    await this.#saving?.catch(() => undefined)
   }
 
   #start(): Promise<void> {
@@ -86,7 +89,8 @@ export class AcmeResolver {
         const obtained = await issuer.certificate(domain, this.#account)
         this.#kept = [...this.#kept.filter((other) => keyOf(other.domain) !== keyOf(domain)), obtained]
         this.#serve()
-        await this.#settings.store.write(this.#settings.name, { account: this.#account, certificates: this.#kept })
+        this.#saving = this.#settings.store.write(this.#settings.name, { account: this.#account, certificates: this.#kept })
+        await this.#saving
         log.info({ names: [domain.main, ...domain.sans], until: new Date(endOf(obtained.cert)).toISOString() }, 'certificate obtained')
       } catch (error) {
         failed = true
