@@ -7,6 +7,7 @@ export const kinds: Readonly<Record<string, () => Promise<ServiceDefinition>>> =
   db: async () => (await import('../services/db/index.ts')).db,
   rest: async () => (await import('../services/rest/index.ts')).rest,
   mail: async () => (await import('../services/mail/index.ts')).mail,
+  realtime: async () => (await import('../services/realtime/index.ts')).realtime,
 }
 
 export async function loadKind(kind: string): Promise<ServiceDefinition> {

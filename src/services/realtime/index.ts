@@ -1,0 +1,85 @@
+// Realtime: broadcast, presence and changes of the database over one WebSocket, a stand-in for supabase/realtime.
+import { openPool } from '../../pg/pool.ts'
+import { defineService } from '../../service/definition.ts'
+import { UndoList } from '../../service/undo-list.ts'
+import { realtimeEnv } from './env.ts'
+import { openApp } from './http/app.ts'
+import { migrateService, migrateTenant } from './migrations/index.ts'
+import type { RealtimeState } from './state.ts'
+import { serviceDatabase, urlOf } from './tenants/database.ts'
+import { openEncryption } from './tenants/encryption.ts'
+import { selfHostedTenant } from './tenants/seed.ts'
+import { TenantStore } from './tenants/store.ts'
+import { Tenant } from './tenants/tenant.ts'
+import { Tenants } from './tenants/tenants.ts'
+
+const PORT = 4_000
+/** Records of tenants are read and written; everything else goes to the tenants' own databases. */
+const SERVICE_CONNECTIONS = 2
+/** Upstream's names of levels where ours differ. */
+const LEVELS: ReadonlyMap<string, string> = new Map([
+  ['notice', 'info'],
+  ['warning', 'warn'],
+  ['critical', 'fatal'],
+  ['alert', 'fatal'],
+  ['emergency', 'fatal'],
+])
+const HOSTS: ReadonlyMap<string | undefined, string> = new Map([
+  ['ipv4', '0.0.0.0'],
+  ['ipv6', '::'],
+])
+
+export const realtime = defineService({
+  name: 'realtime',
+  env: realtimeEnv,
+  needs: { db: 'healthy' },
+  listen: (env) => [{ endpoint: PORT, host: HOSTS.get(env.REALTIME_IP_VERSION) ?? '*', port: env.PORT }],
+  async start(env, ctx) {
+    const log = env.LOG_LEVEL ? ctx.log.child({}, { level: LEVELS.get(env.LOG_LEVEL) ?? env.LOG_LEVEL }) : ctx.log
+    const undo = new UndoList()
+    try {
+      const pool = openPool({
+        connectionString: urlOf(serviceDatabase(env), env),
+        max: SERVICE_CONNECTIONS,
+        applicationName: 'realtime',
+        log,
+      })
+      undo.defer(() => pool.end())
+      if (env.DB_AFTER_CONNECT_QUERY !== undefined) {
+        const query = env.DB_AFTER_CONNECT_QUERY
+        pool.on('connect', (client) => void client.query(query).catch((error) => log.warn({ err: error }, 'DB_AFTER_CONNECT_QUERY failed')))
+      }
+      const encryption = openEncryption(env)
+      const store = new TenantStore(pool, encryption)
+      const client = await pool.connect()
+      try {
+        await migrateService(client)
+        if (env.SEED_SELF_HOST) await migrateTenant(client)
+      } finally {
+        client.release()
+      }
+      if (env.SEED_SELF_HOST) await store.replace(env.SELF_HOST_TENANT_NAME, selfHostedTenant(env))
+      const tenants = new Tenants({
+        store,
+        log,
+        expirationMs: env.TENANT_CACHE_EXPIRATION_IN_MS,
+        open: (record) => new Tenant(record, { env, log, decrypt: (value) => encryption.decrypt(value) }),
+      })
+      undo.defer(() => tenants.close())
+      const state: RealtimeState = { env, log, encryption, store, tenants, draining: false }
+      return {
+        endpoints: [{ port: PORT, handle: openApp(state) }],
+        health: async () => {
+          await pool.query('select 1')
+        },
+        drain: () => {
+          state.draining = true
+        },
+        stop: () => undo.undo(),
+      }
+    } catch (error) {
+      await undo.undo()
+      throw error
+    }
+  },
+})
