@@ -6,6 +6,7 @@ export const kinds: Readonly<Record<string, () => Promise<ServiceDefinition>>> =
   gateway: async () => (await import('../services/gateway/index.ts')).gateway,
   db: async () => (await import('../services/db/index.ts')).db,
   rest: async () => (await import('../services/rest/index.ts')).rest,
+  storage: async () => (await import('../services/storage/index.ts')).storage,
   mail: async () => (await import('../services/mail/index.ts')).mail,
   realtime: async () => (await import('../services/realtime/index.ts')).realtime,
 }
