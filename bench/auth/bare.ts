@@ -3,17 +3,26 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { silentLog } from '../../src/log/log.ts'
+import { Executor } from '../../src/pg/executor.ts'
 import { openPool } from '../../src/pg/pool.ts'
+import { pipelinedConnection } from '../../src/pg/pool-connection.ts'
 import { showUser } from '../../src/services/auth/accounts/user-json.ts'
 import { actorOf, auditPayload, insertAudit } from '../../src/services/auth/tables/audit-log.ts'
+import { findCaller } from '../../src/services/auth/tables/caller.ts'
 import { Database, transaction } from '../../src/services/auth/tables/database.ts'
 import { findRefreshToken, insertRefreshToken, lockRefreshToken, revokeToken } from '../../src/services/auth/tables/refresh-tokens.ts'
-import { findSession, lockSession, noteRefresh } from '../../src/services/auth/tables/sessions.ts'
+import { lockSession, noteRefresh } from '../../src/services/auth/tables/sessions.ts'
 import { findUserById } from '../../src/services/auth/tables/users.ts'
 
 export async function serveBare(databaseUrl: string, poolSize: number): Promise<number> {
-  const pool = openPool({ connectionString: databaseUrl, max: poolSize, applicationName: 'bare', log: silentLog })
-  const database = new Database(pool, 'auth', silentLog)
+  const pipeline = new Executor({ connection: pipelinedConnection(databaseUrl, 'bare')!, max: Math.floor(poolSize / 4) })
+  const pool = openPool({
+    connectionString: databaseUrl,
+    max: poolSize - Math.floor(poolSize / 4),
+    applicationName: 'bare',
+    log: silentLog,
+  })
+  const database = new Database(pool, 'auth', silentLog, pipeline)
   const server = createServer((req, res) => {
     const parts: Buffer[] = []
     req.on('data', (part: Buffer) => parts.push(part))
@@ -36,15 +45,14 @@ export async function serveBare(databaseUrl: string, poolSize: number): Promise<
 
 async function read(database: Database, authorization: string): Promise<unknown> {
   const claims = JSON.parse(Buffer.from(authorization.split('.')[1]!, 'base64url').toString()) as { sub: string; session_id: string }
-  const [user, session] = await Promise.all([findUserById(database, claims.sub), findSession(database, claims.session_id)])
+  const { user, session } = await findCaller(database, claims.sub, claims.session_id)
   return session && user && showUser(user)
 }
 
 async function refresh(database: Database, body: string): Promise<unknown> {
   const { refresh_token: text } = JSON.parse(body) as { refresh_token: string }
   const known = (await findRefreshToken(database, text))!
-  await findUserById(database, known.user_id)
-  await findSession(database, known.session_id!)
+  await findCaller(database, known.user_id, known.session_id!)
   return transaction(database, async (tx) => {
     const token = (await lockRefreshToken(tx, text))!
     const session = (await lockSession(tx, token.session_id!))!

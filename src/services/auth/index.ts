@@ -1,5 +1,7 @@
 // Auth: accounts, sessions and tokens on the tables of schema `auth`, a stand-in for GoTrue.
+import { Executor } from '../../pg/executor.ts'
 import { openPool } from '../../pg/pool.ts'
+import { pipelinedConnection } from '../../pg/pool-connection.ts'
 import { openRedis } from '../../redis/open.ts'
 import { defineService } from '../../service/definition.ts'
 import { type AuthEnv, authEnv, DEFAULT_PORT } from './env.ts'
@@ -12,6 +14,9 @@ import { Turns } from './tokens/turns.ts'
 
 /** Connections where GOTRUE_DB_MAX_POOL_SIZE does not say how many. */
 const DEFAULT_POOL = 10
+/** Of how many connections one is pipelined: it serves the reads of many requests at once. With fewer there is none. */
+const POOL_PER_PIPELINE = 4
+const APPLICATION = 'plinth auth'
 /** Of upstream's exporter for Prometheus. */
 const METRICS_PORT = 9100
 /** How long requests under the configuration before may still take; at the end of the service. */
@@ -50,12 +55,12 @@ export const auth = defineService({
   async start(env, ctx) {
     const log = env.GOTRUE_LOG_LEVEL ? ctx.log.child({}, { level: LEVELS[env.GOTRUE_LOG_LEVEL] ?? env.GOTRUE_LOG_LEVEL }) : ctx.log
     const schema = env.GOTRUE_DB_NAMESPACE ?? env.DB_NAMESPACE ?? 'auth'
-    const pool = openPool({
-      connectionString: (env.GOTRUE_DB_DATABASE_URL ?? env.DATABASE_URL)!,
-      max: env.GOTRUE_DB_MAX_POOL_SIZE || DEFAULT_POOL,
-      applicationName: 'plinth auth',
-      log,
-    })
+    const connectionString = (env.GOTRUE_DB_DATABASE_URL ?? env.DATABASE_URL)!
+    const size = env.GOTRUE_DB_MAX_POOL_SIZE || DEFAULT_POOL
+    const pipelines = Math.floor(size / POOL_PER_PIPELINE)
+    const connection = pipelines > 0 ? pipelinedConnection(connectionString, APPLICATION) : undefined
+    const pipeline = connection && new Executor({ connection, max: pipelines })
+    const pool = openPool({ connectionString, max: pipeline ? size - pipelines : size, applicationName: APPLICATION, log })
     const counters = env.PLINTH_REDIS_URL
       ? new SharedCounters(await openRedis(env.PLINTH_REDIS_URL, log), env.API_EXTERNAL_URL)
       : new LocalCounters()
@@ -63,7 +68,7 @@ export const auth = defineService({
       const prometheus = countsForPrometheus(env) ? await openMetrics() : undefined
       const lasting = {
         log,
-        pool: new Database(pool, schema, log),
+        pool: new Database(pool, schema, log, pipeline),
         counters,
         refreshing: new Turns(),
         metrics: prometheus?.metrics ?? noMetrics,
@@ -96,11 +101,13 @@ export const auth = defineService({
         stop: async () => {
           await current.retire(STOP_MS)
           await counters.close()
+          await pipeline?.close()
           await pool.end()
         },
       }
     } catch (error) {
       await counters.close()
+      await pipeline?.close()
       await pool.end()
       throw error
     }

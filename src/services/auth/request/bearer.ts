@@ -4,8 +4,9 @@ import type { Claims } from '../../../jwt/verifier.ts'
 import { errors } from '../errors.ts'
 import { sessionLimits, validityOf } from '../sessions/validity.ts'
 import type { AuthState } from '../state.ts'
+import { findCaller } from '../tables/caller.ts'
 import { findSession } from '../tables/sessions.ts'
-import { findUserById, isBanned } from '../tables/users.ts'
+import { isBanned } from '../tables/users.ts'
 import { refusalOf } from '../tokens/keys.ts'
 import { isUuid, NIL_UUID } from './addresses.ts'
 import { type AdminCall, type Call, header, type UserCall } from './call.ts'
@@ -38,10 +39,7 @@ export async function requireUser(state: AuthState, call: Call): Promise<UserCal
   if (!isUuid(sub)) throw errors.subNotUuid()
   const sessionId = text(claims, 'session_id')
   const named = sessionId !== '' && sessionId !== NIL_UUID
-  const [user, session] = await Promise.all([
-    findUserById(state.pool, sub),
-    named && isUuid(sessionId) ? findSession(state.pool, sessionId) : undefined,
-  ])
+  const { user, session } = await findCaller(state.pool, sub, named && isUuid(sessionId) ? sessionId : undefined)
   if (!user) throw errors.subNotFound()
   if (named && !isUuid(sessionId)) throw errors.badJwt('invalid claim: session_id claim must be a UUID')
   if (named && !session) throw errors.sessionNotFound()

@@ -3,7 +3,9 @@
 import { createHash } from 'node:crypto'
 import type pg from 'pg'
 import type { Logger } from '../../../log/log.ts'
+import { type Executor, StatementError } from '../../../pg/executor.ts'
 import { ident } from '../../../pg/quote.ts'
+import type { TextRow } from './text-row.ts'
 
 /** The whole database, or the connection of a transaction. */
 export interface Db {
@@ -33,10 +35,13 @@ export class Database implements Db {
   readonly #pool: pg.Pool
   readonly #schema: string | undefined
   readonly #texts = new Map<string, { readonly text: string; readonly name: string }>()
+  readonly #pipeline: Executor | undefined
   #named = true
 
-  constructor(pool: pg.Pool, schema: string, log: Logger) {
+  /** `pipeline`: connections beside the pool for what is read most often. */
+  constructor(pool: pg.Pool, schema: string, log: Logger, pipeline?: Executor) {
     this.#pool = pool
+    this.#pipeline = pipeline
     this.#schema = schema === 'auth' ? undefined : ident(schema)
     this.log = log
   }
@@ -63,6 +68,19 @@ export class Database implements Db {
     } catch (error) {
       if (UNNAMED_CODES.has((error as { code?: string }).code ?? '')) this.#named = false
       throw error
+    }
+  }
+
+  /** The rows of a read, as text, on a connection that others share; undefined where there is none, and the pool is to be asked. */
+  async pipelined(text: string, values: readonly (string | null)[]): Promise<readonly TextRow[] | undefined> {
+    if (this.#pipeline === undefined || !this.#named) return undefined
+    try {
+      const [result] = await this.#pipeline.run({ statements: [{ text: this.#statement(text).text, values }] })
+      return result!.rows
+    } catch (error) {
+      if (!(error instanceof StatementError) || !UNNAMED_CODES.has(error.fields.code)) throw error
+      this.#named = false
+      return undefined
     }
   }
 

@@ -1,6 +1,7 @@
 // auth.sessions and auth.mfa_amr_claims: one row per sign-in, and by which methods it was made.
 import { randomUUID } from 'node:crypto'
 import type { Db } from './database.ts'
+import type { Column } from './text-row.ts'
 
 export type Aal = 'aal1' | 'aal2' | 'aal3'
 
@@ -28,13 +29,29 @@ export interface Session {
 }
 
 // refreshed_at has no zone and is UTC; the driver would read it as local time.
-const COLUMNS = `s.id, s.user_id, s.created_at, s.factor_id, coalesce(s.aal, 'aal1') as aal, s.not_after, s.refreshed_at at time zone 'utc' as refreshed_at, s.tag,
+export const SESSION_COLUMNS = `s.id, s.user_id, s.created_at, s.factor_id, coalesce(s.aal, 'aal1') as aal, s.not_after, s.refreshed_at at time zone 'utc' as refreshed_at, s.tag,
   s.oauth_client_id, s.scopes, s.refresh_token_hmac_key, s.refresh_token_counter::float8 as refresh_token_counter,
   coalesce((select json_agg(json_build_object('method', a.authentication_method, 'timestamp', floor(extract(epoch from a.updated_at))::bigint)
     order by a.updated_at desc) from auth.mfa_amr_claims a where a.session_id = s.id), '[]') as amr`
+/** The columns of SESSION_COLUMNS, in order. */
+export const SESSION_SHAPE: readonly Column[] = [
+  ['id', 'text'],
+  ['user_id', 'text'],
+  ['created_at', 'time'],
+  ['factor_id', 'text'],
+  ['aal', 'text'],
+  ['not_after', 'time'],
+  ['refreshed_at', 'time'],
+  ['tag', 'text'],
+  ['oauth_client_id', 'text'],
+  ['scopes', 'text'],
+  ['refresh_token_hmac_key', 'text'],
+  ['refresh_token_counter', 'number'],
+  ['amr', 'json'],
+]
 
 export async function findSession(db: Db, id: string): Promise<Session | undefined> {
-  const { rows } = await db.query<Session>(`select ${COLUMNS} from auth.sessions s where s.id = $1`, [id])
+  const { rows } = await db.query<Session>(`select ${SESSION_COLUMNS} from auth.sessions s where s.id = $1`, [id])
   return rows[0]
 }
 
@@ -45,7 +62,7 @@ export async function lockSession(db: Db, id: string): Promise<Session | undefin
 }
 
 export async function findSessionsOf(db: Db, userId: string): Promise<readonly Session[]> {
-  const { rows } = await db.query<Session>(`select ${COLUMNS} from auth.sessions s where s.user_id = $1`, [userId])
+  const { rows } = await db.query<Session>(`select ${SESSION_COLUMNS} from auth.sessions s where s.user_id = $1`, [userId])
   return rows
 }
 

@@ -4,6 +4,7 @@ import type { JsonMap } from '../request/body.ts'
 import { assignments, type Db } from './database.ts'
 import type { Factor } from './factors.ts'
 import type { Identity } from './identities.ts'
+import type { Column } from './text-row.ts'
 
 /** A row by its column names. Text columns that upstream keeps as `''` are never null here. */
 export interface User {
@@ -95,10 +96,23 @@ const FACTORS = `coalesce((select json_agg(json_build_object('id', f.id, 'user_i
   'friendly_name', f.friendly_name, 'secret', f.secret, 'factor_type', f.factor_type, 'phone', f.phone, 'last_challenged_at', f.last_challenged_at,
   'web_authn_aaguid', f.web_authn_aaguid, 'last_webauthn_challenge_data', f.last_webauthn_challenge_data) order by f.created_at, f.id)
   from auth.mfa_factors f where f.user_id = u.id), '[]') as factors`
-const WHOLE = `${USER_COLUMNS}, ${IDENTITIES}, ${FACTORS}`
+/** A user with identities and factors, as `User` holds it. */
+export const WHOLE_USER = `${USER_COLUMNS}, ${IDENTITIES}, ${FACTORS}`
+
+const FLAGS: ReadonlySet<string> = new Set(['is_sso_user', 'is_anonymous'])
+/** The columns of WHOLE_USER, in order. */
+export const USER_SHAPE: readonly Column[] = [
+  ...PLAIN.map((name): Column => [name, name === 'id' ? 'text' : FLAGS.has(name) ? 'flag' : 'time']),
+  ...TEXTS.map((name): Column => [name, 'text']),
+  ['email_change_confirm_status', 'number'],
+  ['raw_app_meta_data', 'json'],
+  ['raw_user_meta_data', 'json'],
+  ['identities', 'json'],
+  ['factors', 'json'],
+]
 
 async function findOne(db: Db, where: string, values: readonly unknown[]): Promise<User | undefined> {
-  const { rows } = await db.query<User>(`select ${WHOLE} from auth.users u where ${where} limit 1`, values)
+  const { rows } = await db.query<User>(`select ${WHOLE_USER} from auth.users u where ${where} limit 1`, values)
   return rows[0]
 }
 
@@ -128,9 +142,10 @@ export async function tryLockUser(db: Db, id: string): Promise<boolean> {
 
 /** All whose address is one of these, SSO accounts aside. */
 export async function findUsersByEmails(db: Db, emails: readonly string[]): Promise<readonly User[]> {
-  const { rows } = await db.query<User>(`select ${WHOLE} from auth.users u where u.email = any($1::text[]) and u.is_sso_user = false`, [
-    emails,
-  ])
+  const { rows } = await db.query<User>(
+    `select ${WHOLE_USER} from auth.users u where u.email = any($1::text[]) and u.is_sso_user = false`,
+    [emails],
+  )
   return rows
 }
 

@@ -7,6 +7,7 @@ import { errors, OAuthError } from '../errors.ts'
 import { type Call, header } from '../request/call.ts'
 import { lastRefresh, sessionLimits, tagOf, validityOf } from '../sessions/validity.ts'
 import type { AuthState } from '../state.ts'
+import { findCaller } from '../tables/caller.ts'
 import { CommitWithError, type Db, type Tx, transaction } from '../tables/database.ts'
 import {
   deleteToken,
@@ -61,7 +62,7 @@ interface Presented {
 /** Another instance may hold the rows: tries again until the time is up. */
 async function swapInTime(state: AuthState, call: Call, presented: Presented, startedAt: number): Promise<TokenAnswer> {
   do {
-    const found = await find(state, state.pool, presented.text, presented.v2)
+    const found = await find(state, presented.text, presented.v2)
     if (!found) throw errors.refreshNotFound()
     await check(state, call, found, startedAt)
     try {
@@ -74,15 +75,16 @@ async function swapInTime(state: AuthState, call: Call, presented: Presented, st
   throw errors.conflict()
 }
 
-async function find(state: AuthState, db: Db, text: string, v2: RefreshTokenV2 | undefined): Promise<Found | undefined> {
+async function find(state: AuthState, text: string, v2: RefreshTokenV2 | undefined): Promise<Found | undefined> {
+  const { pool } = state
   if (v2) {
-    const session = await findSession(db, v2.sessionId)
-    return session && withKey(state, db, session, v2)
+    const session = await findSession(pool, v2.sessionId)
+    return session && withKey(state, pool, session, v2)
   }
-  const token = await findRefreshToken(db, text)
-  const user = token && (await findUserById(db, token.user_id))
-  if (!token || !user) return undefined
-  return { user, token: { v1: token }, session: token.session_id ? await findSession(db, token.session_id) : undefined }
+  const token = await findRefreshToken(pool, text)
+  if (!token) return undefined
+  const { user, session } = await findCaller(pool, token.user_id, token.session_id ?? undefined)
+  return user && { user, token: { v1: token }, session }
 }
 
 async function withKey(state: AuthState, db: Db, session: Session, v2: RefreshTokenV2): Promise<Found | undefined> {
