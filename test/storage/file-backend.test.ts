@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path'
 import { Readable } from 'node:stream'
 import { getAttribute, setAttribute } from '@napi-rs/xattr'
 import { afterAll, expect, test } from 'vitest'
-import type { ObjectVersion } from '../../src/services/storage/backend/backend.ts'
+import type { ObjectVersion, StoredUpload } from '../../src/services/storage/backend/backend.ts'
 import { FileBackend, type FileBackendOptions } from '../../src/services/storage/backend/file/file-backend.ts'
 import { backendContract } from './backend-contract.ts'
 
@@ -237,20 +237,22 @@ test('what a crash has left of an upload is swept by version and by age, and upl
   const { root, backend } = await tree()
   const [mine, other] = [randomUUID(), randomUUID()]
   for (const version of [mine, other]) await writeFile(join(root, 'uploading', `${version}.0123456789ab`), 'half')
-  expect(await backend.sweep({ version: mine })).toBe(1)
-  expect(await backend.sweep({ before: new Date(Date.now() - 60_000) })).toBe(0)
-  expect(await backend.sweep({ before: new Date(Date.now() + 60_000) })).toBe(1)
+  const { leftovers } = backend
+  expect(await leftovers.sweep({ version: mine })).toBe(1)
+  expect(await leftovers.sweep({ before: new Date(Date.now() - 60_000) })).toBe(0)
+  expect(await leftovers.sweep({ before: new Date(Date.now() + 60_000) })).toBe(1)
   const of = fresh('in parts')
   const uploadId = await backend.multipart.create(of, head)
   await backend.multipart.part(of, uploadId, 1, body('part'), { maxSize: 4 })
   const abandoned = async (before: number) => {
-    const found: string[] = []
-    for await (const upload of backend.abandonedUploads(new Date(before))) found.push(upload.uploadId)
+    const found: StoredUpload[] = []
+    for await (const upload of leftovers.uploads(new Date(before))) found.push(upload)
     return found
   }
   expect(await abandoned(Date.now() - 60_000)).toEqual([])
-  expect(await abandoned(Date.now() + 60_000)).toEqual([uploadId])
-  await backend.removeUpload(uploadId)
+  const [upload] = await abandoned(Date.now() + 60_000)
+  expect(upload).toMatchObject({ uploadId, key: `stub/stub/pictures/in parts/${of.version}` })
+  await leftovers.removeUpload(upload!)
   expect(await files(root)).toEqual([])
 })
 

@@ -46,7 +46,7 @@ export const storage = defineService({
       const instance = new Instance(env.DATABASE_URL, log)
       undo.defer(() => instance.close())
       await instance.open()
-      const backend = await openBackend(config)
+      const backend = await openBackend(env, config)
       undo.defer(() => backend.close())
       const ctx: StorageContext = {
         env,

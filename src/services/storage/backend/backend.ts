@@ -93,6 +93,22 @@ export interface StoredVersion extends ObjectVersion {
   readonly lastModified: Date
 }
 
+export interface StoredUpload {
+  readonly uploadId: string
+  /** What it is to become, as the medium knows it. */
+  readonly key: string
+  readonly lastModified: Date
+}
+
+/** What crashes and clients that went away leave behind, beside versions. For housekeeping. */
+export interface Leftovers {
+  /** Removes half-written bytes: of one version, or of any that nobody has added to since. Returns how many there were. */
+  sweep(of: { readonly version: string } | { readonly before: Date }): Promise<number>
+  /** Uploads in parts that nobody has added to since. */
+  uploads(before: Date): AsyncIterable<StoredUpload>
+  removeUpload(upload: StoredUpload): Promise<void>
+}
+
 /** Rejects with StorageErrors of errors.ts (`noSuchObject`, `entityTooLarge`, `invalidKey`, ...); any other error is a failure of the medium. */
 export interface Backend {
   /** Throws InvalidKey for a name that this backend cannot store. */
@@ -105,9 +121,10 @@ export interface Backend {
   /** Those that are not there are no error. */
   remove(many: readonly ObjectVersion[]): Promise<void>
   readonly multipart: Multipart
+  readonly leftovers: Leftovers
   /** Where imgproxy finds the bytes: `local:///...` as it is, or a presigned URL. */
   addressFor(of: ObjectVersion): Promise<string>
-  /** Everything that is stored, in no order; of one bucket, or of one version's folder. For housekeeping. */
+  /** Everything that is stored, in no order; of one bucket, or of all. For housekeeping. */
   versions(bucket?: string): AsyncIterable<StoredVersion>
   close(): Promise<void>
 }

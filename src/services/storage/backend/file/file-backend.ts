@@ -1,6 +1,6 @@
 // Objects as files of one folder, in upstream's layout: a version is written beside, flushed, and moved to its place whole.
 import { constants, type Stats } from 'node:fs'
-import { copyFile, lstat, mkdir, open, opendir, realpath, rm, stat, unlink } from 'node:fs/promises'
+import { copyFile, lstat, mkdir, open, realpath, rm, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import type { Readable } from 'node:stream'
 import { errors } from '../../errors.ts'
@@ -8,6 +8,7 @@ import type {
   Backend,
   CopyConditions,
   Download,
+  Leftovers,
   Multipart,
   ObjectFacts,
   ObjectHead,
@@ -19,11 +20,11 @@ import type {
 import { checkConditions } from '../conditions.ts'
 import { AttributeStore, type Attributes, besideOf } from './attributes.ts'
 import { digestOf, Etags } from './etags.ts'
-import { abandonedUploads, fileMultipart, multipartsFolder } from './file-multipart.ts'
+import { fileMultipart, multipartsFolder, removeUpload, uploadsOf } from './file-multipart.ts'
 import { place, prune, syncFolder } from './folders.ts'
 import { acceptName, type Layout, pathOf, refuseLinks, tenantFolder } from './paths.ts'
 import { openVersion, WHOLE_BYTES } from './read.ts'
-import { mediumError, spool, temporaryPath } from './spool.ts'
+import { mediumError, spool, sweep, temporaryPath } from './spool.ts'
 import { bucketsOf, versionsOf } from './walk.ts'
 
 export interface FileBackendOptions {
@@ -44,6 +45,7 @@ const gone = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes((error 
 
 export class FileBackend implements Backend {
   readonly multipart: Multipart
+  readonly leftovers: Leftovers
   readonly #layout: Layout
   readonly #attributes: AttributeStore
   readonly #etags: Etags
@@ -62,6 +64,11 @@ export class FileBackend implements Backend {
       pathOf: (of) => pathOf(layout, of),
       put: (of, body, head) => this.put(of, body, head),
     })
+    this.leftovers = {
+      sweep: (of) => sweep(this.#temporary, of),
+      uploads: (before) => uploadsOf(layout, before),
+      removeUpload: ({ uploadId }) => removeUpload(layout, uploadId),
+    }
   }
 
   static async open(options: FileBackendOptions): Promise<FileBackend> {
@@ -242,30 +249,6 @@ export class FileBackend implements Backend {
   async *versions(bucket?: string): AsyncGenerator<StoredVersion> {
     if (bucket !== undefined) return yield* versionsOf(this.#layout, bucket)
     for await (const name of bucketsOf(this.#layout)) yield* versionsOf(this.#layout, name)
-  }
-
-  /** What uploads that never ended have left: temporary files of a version, or of any when they are that old. Returns how many went. */
-  async sweep(of: { version: string } | { before: Date }): Promise<number> {
-    let swept = 0
-    for await (const entry of await opendir(this.#temporary)) {
-      if ('version' in of && !entry.name.startsWith(`${of.version}.`)) continue
-      const path = join(this.#temporary, entry.name)
-      const file = await stat(path).catch(() => undefined)
-      if (!file || ('before' in of && file.mtime >= of.before)) continue
-      await rm(path, { force: true })
-      swept++
-    }
-    return swept
-  }
-
-  /** Uploads in parts that nobody has touched since. */
-  abandonedUploads(before: Date): AsyncIterable<{ uploadId: string; lastModified: Date }> {
-    return abandonedUploads(this.#layout, before)
-  }
-
-  /** Frees one of them, whatever object it was for. */
-  async removeUpload(uploadId: string): Promise<void> {
-    await this.multipart.abort({ bucket: 'any', name: 'any', version: '' }, uploadId)
   }
 
   async close(): Promise<void> {}

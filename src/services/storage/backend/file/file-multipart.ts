@@ -2,10 +2,10 @@
 import { randomUUID } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { lstat, mkdir, opendir, readFile, rm, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { Readable } from 'node:stream'
 import { errors } from '../../errors.ts'
-import type { Multipart, ObjectFacts, ObjectHead, ObjectVersion } from '../backend.ts'
+import type { Multipart, ObjectFacts, ObjectHead, ObjectVersion, StoredUpload } from '../backend.ts'
 import { type AttributeStore, besideOf } from './attributes.ts'
 import { place, syncFolder } from './folders.ts'
 import { keyOf, type Layout } from './paths.ts'
@@ -127,7 +127,7 @@ export function fileMultipart(wholes: Wholes): Multipart {
 
     async abort(of, uploadId) {
       folderOf(of, uploadId)
-      await rm(join(top, uploadId), { recursive: true, force: true })
+      await removeUpload(wholes.layout, uploadId)
       await syncFolder(top)
     },
   }
@@ -148,25 +148,35 @@ function headOf(text: string): ObjectHead {
   }
 }
 
-/** Uploads in parts that nobody has touched since: of clients that went away, and of databases that are no more. */
-export async function* abandonedUploads(layout: Layout, before: Date): AsyncGenerator<{ uploadId: string; lastModified: Date }> {
+/** Uploads in parts that nobody has added to since. */
+export async function* uploadsOf(layout: Layout, before: Date): AsyncGenerator<StoredUpload> {
   const top = multipartsFolder(layout)
   for await (const entry of await opendir(top)) {
     if (!entry.isDirectory() || !UUID.test(entry.name)) continue
-    const lastModified = await newest(join(top, entry.name))
-    if (lastModified && lastModified < before) yield { uploadId: entry.name, lastModified }
+    const { key, lastModified } = await newest(join(top, entry.name))
+    if (lastModified < before) yield { uploadId: entry.name, key, lastModified }
   }
 }
 
-async function newest(folder: string): Promise<Date | undefined> {
-  let latest: Date | undefined
+export async function removeUpload(layout: Layout, uploadId: string): Promise<void> {
+  if (!UUID.test(uploadId)) throw errors.noSuchUpload(uploadId)
+  await rm(join(multipartsFolder(layout), uploadId), { recursive: true, force: true })
+}
+
+/** Of all that lies in the folder of an upload; the key is where its parts are. */
+async function newest(folder: string): Promise<{ key: string; lastModified: Date }> {
+  let key = ''
+  let lastModified = (await lstat(folder)).mtime
   try {
     for await (const entry of await opendir(folder, { recursive: true })) {
+      if (entry.isDirectory()) continue
+      key = relative(folder, entry.parentPath)
       const { mtime } = await lstat(join(entry.parentPath, entry.name))
-      if (!latest || mtime > latest) latest = mtime
+      if (mtime > lastModified) lastModified = mtime
     }
   } catch (error) {
+    // Finished while we looked.
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
   }
-  return latest
+  return { key, lastModified }
 }

@@ -3,6 +3,7 @@ import { realpath } from 'node:fs/promises'
 import { dirname, join, sep } from 'node:path'
 import { errors } from '../../errors.ts'
 import type { ObjectVersion } from '../backend.ts'
+import { type Separator, withVersion } from '../keys.ts'
 
 export interface Layout {
   /** The folder of all, without symbolic links in its path. */
@@ -11,7 +12,7 @@ export interface Layout {
   readonly bucket: string
   readonly tenant: string
   /** What stands between the name and the version. */
-  readonly separator: '/' | '-$v-'
+  readonly separator: Separator
 }
 
 /** Of one path segment, on every file system in use. */
@@ -19,10 +20,9 @@ const MAX_SEGMENT_BYTES = 255
 /** Linux takes 4096 with the root and the version; what a name may have of it. */
 const MAX_NAME_BYTES = 3_500
 const DOTS = /(?:^|[\\/])\.\.?(?:[\\/]|$)/
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
 /** Throws InvalidKey for a name that no file can have. The texts of the first two are upstream's. */
-export function acceptName(name: string, separator: Layout['separator']): void {
+export function acceptName(name: string, separator: Separator): void {
   if (name.includes('\0')) throw errors.invalidKey(name, ' contains null byte')
   if (DOTS.test(name)) throw errors.invalidKey(name, ' contains dot path segment')
   const segments = name.split('/')
@@ -42,9 +42,7 @@ export function keyOf(layout: Layout, of: ObjectVersion): string {
   if (/[\0\\/]/.test(of.bucket) || of.bucket === '' || of.bucket === '.' || of.bucket === '..') throw errors.invalidBucketName(of.bucket)
   if (/[\0\\/]/.test(of.version) || of.version.startsWith('.')) throw errors.invalidKey(of.name, ' has no such version')
   const name = of.name.split('/').filter(Boolean).join('/')
-  // Rows of upstream's first releases have no version: the file has the name alone.
-  const file = of.version === '' ? name : `${name}${layout.separator}${of.version}`
-  return `${layout.bucket}/${layout.tenant}/${of.bucket}/${file}`
+  return `${layout.bucket}/${layout.tenant}/${of.bucket}/${withVersion(name, of.version, layout.separator)}`
 }
 
 export const pathOf = (layout: Layout, of: ObjectVersion): string => join(layout.root, ...keyOf(layout, of).split('/'))
@@ -52,18 +50,6 @@ export const pathOf = (layout: Layout, of: ObjectVersion): string => join(layout
 /** The folder of a bucket, and where the removal of empty folders ends. */
 export const bucketFolder = (layout: Layout, bucket: string): string => join(layout.root, layout.bucket, layout.tenant, bucket)
 export const tenantFolder = (layout: Layout): string => join(layout.root, layout.bucket, layout.tenant)
-
-/** From a path below a bucket's folder back to name and version. */
-export function versionAt(layout: Layout, bucket: string, segments: readonly string[]): ObjectVersion {
-  const file = segments.at(-1) ?? ''
-  if (layout.separator === '/') {
-    if (segments.length < 2 || !UUID.test(file)) return { bucket, name: segments.join('/'), version: '' }
-    return { bucket, name: segments.slice(0, -1).join('/'), version: file }
-  }
-  const at = file.lastIndexOf(layout.separator)
-  if (at < 0 || !UUID.test(file.slice(at + layout.separator.length))) return { bucket, name: segments.join('/'), version: '' }
-  return { bucket, name: [...segments.slice(0, -1), file.slice(0, at)].join('/'), version: file.slice(at + layout.separator.length) }
-}
 
 /**
  * Rejects when a symbolic link stands anywhere in the path of a folder below the root: nothing of ours makes one, so it would lead to

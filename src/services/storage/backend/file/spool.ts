@@ -1,7 +1,7 @@
 // A body on its way to the disk: written to a temporary file with one write under way while the next is gathered, counted, hashed and
 // flushed. Where it fails, nothing of it stays.
 import { createHash, randomBytes } from 'node:crypto'
-import { type FileHandle, open, unlink } from 'node:fs/promises'
+import { type FileHandle, lstat, open, opendir, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { errors, StorageError } from '../../errors.ts'
@@ -137,4 +137,18 @@ async function writeAll(handle: FileHandle, chunks: Buffer[], bytes: number): Pr
     for (let at = skip; at < chunk.length; ) at += (await handle.write(chunk, at)).bytesWritten
     skip = 0
   }
+}
+
+/** Removes what uploads that never ended have left: of one version, or of any when they are that old. Returns how many. */
+export async function sweep(folder: string, of: { readonly version: string } | { readonly before: Date }): Promise<number> {
+  let swept = 0
+  for await (const entry of await opendir(folder)) {
+    if ('version' in of && !entry.name.startsWith(`${of.version}.`)) continue
+    const path = join(folder, entry.name)
+    const file = await lstat(path).catch(() => undefined)
+    if (!file || ('before' in of && file.mtime >= of.before)) continue
+    await rm(path, { force: true })
+    swept++
+  }
+  return swept
 }

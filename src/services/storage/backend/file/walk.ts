@@ -3,10 +3,8 @@ import type { Dirent } from 'node:fs'
 import { lstat, opendir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { StoredVersion } from '../backend.ts'
-import { bucketFolder, type Layout, tenantFolder, versionAt } from './paths.ts'
-
-/** Files that belong to the version beside them: its attributes, and the state of a resumable upload. */
-const COMPANION = /\.(?:attributes|json|info)$/
+import { versionOfKey } from '../keys.ts'
+import { bucketFolder, type Layout, tenantFolder } from './paths.ts'
 
 const missing = (error: unknown): boolean => ['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')
 
@@ -32,13 +30,8 @@ export async function* versionsOf(layout: Layout, bucket: string): AsyncGenerato
       const path = [...segments, entry.name]
       if (entry.isDirectory()) waiting.push(path)
       if (!entry.isFile()) continue
-      const of = versionAt(layout, bucket, path)
-      if (
-        of.version === '' &&
-        COMPANION.test(entry.name) &&
-        versionAt(layout, bucket, [...segments, entry.name.replace(COMPANION, '')]).version
-      )
-        continue
+      const of = versionOfKey(bucket, path.join('/'), layout.separator)
+      if (!of) continue
       try {
         const { size, mtime } = await lstat(join(folder, entry.name))
         yield { ...of, size, lastModified: mtime }
