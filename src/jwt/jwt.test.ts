@@ -146,8 +146,9 @@ describe('times', () => {
   ])('%j with a skew of %d s: %s', async (claims, skew, expected) => {
     expect(await at(claims, skew)).toBe(expected)
   })
-  test('iat is not looked at where the caller says so', async () => {
+  test('iat and nbf are not looked at where the caller says so', async () => {
     expect(await at({ iat: now + 999 }, 0, { checkIssuedAt: false })).toBe('accepted')
+    expect(await at({ nbf: now + 999 }, 0, { checkNotBefore: false })).toBe('accepted')
   })
 })
 

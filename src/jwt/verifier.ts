@@ -17,6 +17,8 @@ export interface JwtVerifierOptions {
   readonly cacheSize?: number
   /** Whether a token that was issued in the future is refused; true by default (GoTrue does not look). */
   readonly checkIssuedAt?: boolean
+  /** Whether a token that is not valid yet is refused; true by default (Realtime does not look). */
+  readonly checkNotBefore?: boolean
   /**
    * Which keys a token may be tried with, of those that fit its algorithm.
    * `any` (default): those of its `kid`; if no key of the set has that id or the token names none, all.
@@ -40,6 +42,7 @@ export class JwtVerifier {
   readonly #algorithms: ReadonlySet<string>
   readonly #skewMs: number
   readonly #checkIssuedAt: boolean
+  readonly #checkNotBefore: boolean
   readonly #keyChoice: 'any' | 'kid' | 'kid-or-secret'
   readonly #now: () => number
   readonly #cache: TokenCache<Claims>
@@ -50,6 +53,7 @@ export class JwtVerifier {
     this.#algorithms = new Set(options.algorithms ?? ALGORITHMS)
     this.#skewMs = (options.clockSkewSeconds ?? 0) * 1_000
     this.#checkIssuedAt = options.checkIssuedAt ?? true
+    this.#checkNotBefore = options.checkNotBefore ?? true
     this.#keyChoice = options.keyChoice ?? 'any'
     this.#now = options.now ?? Date.now
     this.#cache = new TokenCache(options.cacheSize ?? 1_000, options.onEvict)
@@ -120,7 +124,7 @@ export class JwtVerifier {
   #checkTimes(claims: Claims): number {
     const now = this.#now()
     const exp = timeOf(claims, 'exp')
-    const nbf = timeOf(claims, 'nbf')
+    const nbf = this.#checkNotBefore ? timeOf(claims, 'nbf') : undefined
     const iat = this.#checkIssuedAt ? timeOf(claims, 'iat') : undefined
     const until = exp === undefined ? Number.POSITIVE_INFINITY : exp * 1_000 + this.#skewMs
     if (now > until) throw new JwtError('expired')

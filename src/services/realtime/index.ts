@@ -4,7 +4,9 @@ import { defineService } from '../../service/definition.ts'
 import { UndoList } from '../../service/undo-list.ts'
 import { realtimeEnv } from './env.ts'
 import { openApp } from './http/app.ts'
+import { openMetrics } from './metrics.ts'
 import { migrateService, migrateTenant } from './migrations/index.ts'
+import { openWebSockets } from './socket/websocket.ts'
 import type { RealtimeState } from './state.ts'
 import { serviceDatabase, urlOf } from './tenants/database.ts'
 import { openEncryption } from './tenants/encryption.ts'
@@ -59,21 +61,26 @@ export const realtime = defineService({
         client.release()
       }
       if (env.SEED_SELF_HOST) await store.replace(env.SELF_HOST_TENANT_NAME, selfHostedTenant(env))
-      const tenants = new Tenants({
+      const metrics = openMetrics(() => tenants.open)
+      const tenants: Tenants = new Tenants({
         store,
         log,
         expirationMs: env.TENANT_CACHE_EXPIRATION_IN_MS,
-        open: (record) => new Tenant(record, { env, log, decrypt: (value) => encryption.decrypt(value) }),
+        open: (record) =>
+          new Tenant(record, { env, log, measured: metrics.measured, cluster: undefined, decrypt: (value) => encryption.decrypt(value) }),
       })
+      const state: RealtimeState = { env, log, encryption, store, tenants, metrics, draining: false }
+      const sockets = openWebSockets(state)
+      undo.defer(() => sockets.close())
       undo.defer(() => tenants.close())
-      const state: RealtimeState = { env, log, encryption, store, tenants, draining: false }
       return {
-        endpoints: [{ port: PORT, handle: openApp(state) }],
+        endpoints: [{ port: PORT, handle: openApp(state), upgrade: sockets.upgrade }],
         health: async () => {
           await pool.query('select 1')
         },
         drain: () => {
           state.draining = true
+          for (const tenant of tenants.open) tenant.drain()
         },
         stop: () => undo.undo(),
       }
