@@ -1,0 +1,230 @@
+// One batch of rows and everybody who listens: who is sent which message. Nothing is sent here.
+import type { Logger } from '../../../log/log.ts'
+import type { Executor } from '../../../pg/executor.ts'
+import type { Catalog, Table } from './catalog.ts'
+import { convertRows } from './convert.ts'
+import type { ChangeMessage } from './feed.ts'
+import { Matches } from './match.ts'
+import { refusalData, refusalOf, rowData } from './message.ts'
+import { allowedByPolicies } from './policies.ts'
+import type { Row } from './row.ts'
+import type { Live, Subscriber, Subscribers } from './subscribers.ts'
+import { type Answer, askVisibility, type Group } from './visibility.ts'
+
+export interface SettleContext {
+  readonly executor: Executor
+  readonly catalog: Catalog
+  readonly subscribers: Subscribers
+  readonly log: Logger
+  readonly signal: AbortSignal
+  readonly maxRecordBytes: number
+  /** Tables that were secured when last seen: their rows are looked up at once instead of in a second question. */
+  readonly secured: Map<number, boolean>
+}
+
+export interface Delivery {
+  readonly subscriber: Subscriber
+  readonly message: ChangeMessage
+}
+
+export interface Settled {
+  /** With which role and claims each subscriber was asked about. */
+  readonly groups: ReadonlyMap<Subscriber, Group>
+  readonly deliveries: ReadonlyMap<Row, readonly Delivery[]>
+}
+
+/** Rejects only where the database is away. `only`: those that the answer of a moment ago no longer holds for. */
+export async function settle(rows: readonly Row[], context: SettleContext, only?: ReadonlySet<Subscriber>): Promise<Settled> {
+  const { executor, log, subscribers, secured } = context
+  const listening = new Map<Row, Live[]>()
+  for (const row of rows) {
+    if (row.table === undefined) continue
+    const lives: Live[] = []
+    for (const live of subscribers.of(row.relation.oid, row.action)) {
+      const { subscriber } = live
+      if (subscriber.closed || row.transaction.lsn < subscriber.from) continue
+      if (only === undefined || only.has(subscriber)) lives.push(live)
+    }
+    if (lives.length > 0) listening.set(row, lives)
+  }
+  if (listening.size === 0) return { groups: new Map(), deliveries: new Map() }
+  // Whoever gets new claims meanwhile is asked about again, so what was asked about is kept.
+  const groups = new Map<Subscriber, Group>()
+  for (const lives of listening.values()) for (const { subscriber } of lives) groups.set(subscriber, subscriber.group)
+
+  const [matches] = await Promise.all([matchesOf(listening, executor, log), convertRows([...listening.keys()], executor, log)])
+  const wanting = new Map<Row, Live[]>()
+  for (const [row, lives] of listening) {
+    wanting.set(
+      row,
+      lives.filter(({ binding }) => matches.passes(row, binding.filters)),
+    )
+  }
+
+  let answer = await ask(wanting, listening, groups, secured, context)
+  // Secured since it was last seen: nobody has been asked about its rows.
+  const unasked = (): boolean => {
+    let missing = false
+    for (const [row, lives] of wanting) {
+      if (row.action === 'DELETE') continue
+      for (const { subscriber } of lives) {
+        const access = answer.access(row.table!, groups.get(subscriber)!.role)
+        if (access?.secured !== true || secured.get(row.relation.oid) === true) continue
+        secured.set(row.relation.oid, true)
+        missing = true
+      }
+    }
+    return missing
+  }
+  if (unasked()) answer = await ask(wanting, listening, groups, secured, context)
+  for (const row of listening.keys()) {
+    for (const group of groups.values()) {
+      const access = answer.access(row.table!, group.role)
+      if (access !== undefined) secured.set(row.relation.oid, access.secured)
+    }
+  }
+  const hidden = await hiddenOldRows(wanting, groups, answer, context)
+  return compose(listening, wanting, groups, answer, hidden, context.maxRecordBytes)
+}
+
+async function matchesOf(listening: ReadonlyMap<Row, readonly Live[]>, executor: Executor, log: Logger): Promise<Matches> {
+  const matches = new Matches()
+  const pairs = function* () {
+    for (const [row, lives] of listening) {
+      for (const { binding } of lives) if (binding.filters.length > 0) yield [row, binding.filters] as const
+    }
+  }
+  await matches.ask(pairs(), executor, log)
+  return matches
+}
+
+async function ask(
+  wanting: ReadonlyMap<Row, readonly Live[]>,
+  listening: ReadonlyMap<Row, readonly Live[]>,
+  groups: ReadonlyMap<Subscriber, Group>,
+  secured: ReadonlyMap<number, boolean>,
+  { executor, log, signal }: SettleContext,
+): Promise<Answer> {
+  const rights = new Map<Table, Set<string>>()
+  const byGroup = new Map<Group, Set<Row>>()
+  for (const [row, lives] of listening) {
+    const roles = rights.get(row.table!) ?? new Set()
+    rights.set(row.table!, roles)
+    for (const { subscriber } of lives) roles.add(groups.get(subscriber)!.role)
+  }
+  for (const [row, lives] of wanting) {
+    if (row.action === 'DELETE' || row.table!.primary === undefined || secured.get(row.relation.oid) !== true) continue
+    for (const { subscriber } of lives) {
+      const group = groups.get(subscriber)!
+      const rows = byGroup.get(group) ?? new Set()
+      byGroup.set(group, rows.add(row))
+    }
+  }
+  // Groups that are asked about the same rows share the list, and the texts that are made of it.
+  const lists = new Map<string, readonly Row[]>()
+  const numbers = new Map([...wanting.keys()].map((row, index) => [row, index]))
+  const lookups = new Map<Group, readonly Row[]>()
+  for (const [group, rows] of byGroup) {
+    const list = [...rows]
+    const key = list.length === wanting.size ? 'all' : list.map((row) => numbers.get(row)).join()
+    lookups.set(group, lists.get(key) ?? list)
+    lists.set(key, lookups.get(group)!)
+  }
+  return askVisibility({ lookups, rights, rows: [...listening.keys()] }, executor, log, signal)
+}
+
+/** Of a secured table with the full identity: old rows that the policies do not show to somebody who may see the new one. */
+async function hiddenOldRows(
+  wanting: ReadonlyMap<Row, readonly Live[]>,
+  groups: ReadonlyMap<Subscriber, Group>,
+  answer: Answer,
+  { executor, log }: SettleContext,
+): Promise<ReadonlyMap<Group, ReadonlySet<Row>>> {
+  const asked = new Map<Group, Map<Table, Set<Row>>>()
+  for (const [row, lives] of wanting) {
+    if (row.change.kind !== 'update' || row.change.oldIs !== 'full' || row.table!.primary === undefined) continue
+    for (const { subscriber } of lives) {
+      const group = groups.get(subscriber)!
+      if (answer.access(row.table!, group.role)?.secured !== true || !answer.visible(group, row)) continue
+      const tables = asked.get(group) ?? new Map<Table, Set<Row>>()
+      asked.set(group, tables.set(row.table!, (tables.get(row.table!) ?? new Set()).add(row)))
+    }
+  }
+  const hidden = new Map<Group, Set<Row>>()
+  await Promise.all(
+    [...asked].map(async ([group, tables]) => {
+      const rest = new Set<Row>()
+      hidden.set(group, rest)
+      for (const [table, rows] of tables) {
+        const shown = await allowedByPolicies(table, group, [...rows], 'old', executor, log)
+        for (const row of rows) if (!shown.has(row)) rest.add(row)
+      }
+    }),
+  )
+  return hidden
+}
+
+function compose(
+  listening: ReadonlyMap<Row, readonly Live[]>,
+  wanting: ReadonlyMap<Row, readonly Live[]>,
+  groups: ReadonlyMap<Subscriber, Group>,
+  answer: Answer,
+  hidden: ReadonlyMap<Group, ReadonlySet<Row>>,
+  maxRecordBytes: number,
+): Settled {
+  const deliveries = new Map<Row, Delivery[]>()
+  for (const [row, all] of listening) {
+    const texts = new Map<string, Buffer>()
+    const wanted = wanting.get(row)!
+    const told = new Map<Subscriber, Map<string, { ids: number[]; data: Buffer }>>()
+    const tell = ({ subscriber, binding }: Live, key: string, make: () => Buffer): void => {
+      const variants = told.get(subscriber) ?? new Map<string, { ids: number[]; data: Buffer }>()
+      told.set(subscriber, variants)
+      const same = variants.get(key)
+      if (same !== undefined) {
+        same.ids.unshift(binding.id)
+        return
+      }
+      const data = texts.get(key) ?? make()
+      texts.set(key, data)
+      variants.set(key, { ids: [binding.id], data })
+    }
+    const kinds = new Map<
+      string,
+      { access: NonNullable<ReturnType<Answer['access']>>; key: string; refusal: ReturnType<typeof refusalOf> } | undefined
+    >()
+    const kindOf = (role: string) => {
+      if (kinds.has(role)) return kinds.get(role)
+      const access = answer.access(row.table!, role)
+      const kind = access && { access, key: access.key, refusal: refusalOf(row, access) }
+      kinds.set(role, kind)
+      return kind
+    }
+    // Refusals go to whoever listens, whatever the filters say.
+    for (const live of all) {
+      const refusal = kindOf(groups.get(live.subscriber)!.role)?.refusal
+      if (refusal !== undefined) tell(live, selectKey(live, refusal), () => refusalData(row, refusal))
+    }
+    for (const live of wanted) {
+      const group = groups.get(live.subscriber)!
+      const kind = kindOf(group.role)
+      if (kind === undefined || kind.refusal !== undefined) continue
+      const { access, key } = kind
+      const { secured } = access
+      if (secured && row.action !== 'DELETE' && !answer.visible(group, row)) continue
+      const keyOnly = secured && (row.action === 'DELETE' || hidden.get(group)?.has(row) === true)
+      tell(live, selectKey(live, `${key}\0${keyOnly}`), () => rowData(row, access, live.binding.select, maxRecordBytes, keyOnly))
+    }
+    const list: Delivery[] = []
+    for (const [subscriber, variants] of told) {
+      const keys = variants.size === 1 ? [...variants.keys()] : [...variants.keys()].sort()
+      for (const key of keys) list.push({ subscriber, message: { ...variants.get(key)!, type: row.action } })
+    }
+    if (list.length > 0) deliveries.set(row, list)
+  }
+  return { groups, deliveries }
+}
+
+/** Bindings with another choice of columns get messages of their own, in the order of that choice. */
+const selectKey = ({ binding }: Live, rest: string): string =>
+  `${binding.select === undefined ? '' : [...binding.select].sort().join(',')}\0${rest}`
