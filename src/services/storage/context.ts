@@ -8,6 +8,7 @@ import type { Database } from './database/database.ts'
 import type { StorageEnv } from './env.ts'
 import type { Webhooks } from './events/webhooks.ts'
 import type { Metrics } from './metrics.ts'
+import type { Leftovers } from './objects/leftovers.ts'
 
 export interface StorageContext {
   readonly env: StorageEnv
@@ -18,6 +19,7 @@ export interface StorageContext {
   readonly database: Database
   /** The number of this instance in intents. */
   readonly instance: number
+  readonly leftovers: Leftovers
   readonly webhooks: Webhooks
   readonly metrics: Metrics
   /** Names of the stack, for IMGPROXY_URL and WEBHOOK_URL alone. */

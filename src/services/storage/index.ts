@@ -12,7 +12,15 @@ import { prepareDatabase } from './database/prepare.ts'
 import { storageEnv } from './env.ts'
 import { openWebhooks } from './events/webhooks.ts'
 import { noMetrics, openMetrics } from './metrics.ts'
+import { tryToAbandon } from './objects/discard.ts'
+import { Leftovers } from './objects/leftovers.ts'
+import { bucketRoutes } from './routes/buckets.ts'
+import { changeRoutes } from './routes/changes.ts'
+import { downloadRoutes } from './routes/downloads.ts'
+import { listRoutes } from './routes/lists.ts'
 import { serviceRoutes } from './routes/service.ts'
+import { signingRoutes } from './routes/signing.ts'
+import { uploadRoutes } from './routes/uploads.ts'
 
 const PORT = 5_000
 /** Connections beside those of requests: that which shows the instance alive, and one for locks of resumable uploads. */
@@ -43,11 +51,14 @@ export const storage = defineService({
         log,
       })
       undo.defer(() => database.close())
+      await database.open()
       const instance = new Instance(env.DATABASE_URL, log)
       undo.defer(() => instance.close())
       await instance.open()
       const backend = await openBackend(env, config)
       undo.defer(() => backend.close())
+      const leftovers = new Leftovers((of) => tryToAbandon(ctx, of))
+      undo.defer(() => leftovers.close())
       const ctx: StorageContext = {
         env,
         config,
@@ -56,6 +67,7 @@ export const storage = defineService({
         backend,
         database,
         instance: instance.id,
+        leftovers,
         webhooks: openWebhooks({
           url: env.WEBHOOK_URL,
           apiKey: env.WEBHOOK_API_KEY,
@@ -66,7 +78,11 @@ export const storage = defineService({
         metrics: env.PROMETHEUS_METRICS_ENABLED ? await openMetrics(config.region) : noMetrics,
         dispatcher,
       }
-      const app = await buildApp(ctx, { json: [serviceRoutes], bytes: [], own: [] })
+      const app = await buildApp(ctx, {
+        json: [serviceRoutes, bucketRoutes, downloadRoutes, listRoutes, changeRoutes, signingRoutes],
+        bytes: [uploadRoutes],
+        own: [],
+      })
       undo.defer(() => app.close())
       return {
         endpoints: [{ port: PORT, handle: (req, res) => app.routing(req, res) }],

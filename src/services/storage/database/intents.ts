@@ -21,6 +21,17 @@ export const noteWrite = (of: ObjectVersion, instance: number): Query =>
     instance,
   ])
 
+/** Whether the bytes are still noted as ours to finish: nobody settles them from here to the end of the transaction. */
+export const HOLD_NOTE = `select count(*) from (select from plinth_storage.intents where version = $3 and bucket_id = $1 and name = $2 for update) n`
+
+/** A row speaks of the bytes now. Where there is none after all, the note stays. */
+export const settleWritten = (of: ObjectVersion): Query =>
+  run(
+    `delete from plinth_storage.intents where version = $3 and bucket_id = $1 and name = $2
+        and exists (select from storage.objects where bucket_id = $1 and name = $2 and version = $3)`,
+    [of.bucket, of.name, of.version],
+  )
+
 /** Notes garbage: versions whose row is gone. */
 export const noteRemovals = (many: readonly ObjectVersion[], instance: number): Query =>
   run(

@@ -20,6 +20,9 @@ export const rows = (text: string, values: readonly Param[] = []): Query => ({
   reads: true,
 })
 
+/** A statement that makes its one column of JSON itself: where WITH changes something it cannot be wrapped. */
+export const json = (text: string, values: readonly Param[] = []): Query => ({ text, values, reads: true })
+
 export function statementOf({ text, values = [], reads = false }: Query, prepare: boolean): Statement {
   return { text, values: values.map(wireValue), prepare, discard: !reads }
 }

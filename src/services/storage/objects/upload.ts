@@ -5,11 +5,11 @@ import type { Readable } from 'node:stream'
 import type { ObjectFacts, ObjectVersion } from '../backend/backend.ts'
 import type { Call } from '../caller/caller.ts'
 import type { StorageContext } from '../context.ts'
-import { forget, noteWrite } from '../database/intents.ts'
-import { type Query, rows, run } from '../database/sql.ts'
+import { forget, HOLD_NOTE, noteWrite, settleWritten } from '../database/intents.ts'
+import { json, type Query, rows, run } from '../database/sql.ts'
 import { errors, StorageError } from '../errors.ts'
 import type { UploadType } from '../events/webhooks.ts'
-import { discard } from './discard.ts'
+import { abandon, discard } from './discard.ts'
 import { lockKey, mustBeValidKey, pathOf } from './names.ts'
 import { metadataOf, OBJECT_COLUMNS, type ObjectMetadata, type ObjectRow } from './object.ts'
 
@@ -100,6 +100,8 @@ export async function prepareUpload(
       { waits: true },
     )
     .catch((error: unknown) => {
+      // Where the connection broke the note may be there all the same.
+      if (!(error instanceof StorageError) || error.status >= 500) ctx.leftovers.add(of)
       throw asKeyExists(error, request)
     })
   return { request, owner, of }
@@ -142,20 +144,21 @@ export async function completeUpload(
         run(`select set_config('lock_timeout', '${LOCK_TIMEOUT}', true)`),
         run('select pg_advisory_xact_lock($1::bigint)', [lockKey(pathOf(of.bucket, of.name))]),
         ...saving(of, owner, metadata, userMetadata, request.upsert),
+        settleWritten(of),
         run(
           `insert into plinth_storage.intents (bucket_id, name, version, kind, instance)
            select $1, $2, current_setting('plinth.before'), 'remove', $3::integer
             where current_setting('plinth.there') = '1' and current_setting('plinth.before') <> $4
+              and exists (select from storage.objects where bucket_id = $1 and name = $2 and version = $4)
                on conflict (version, bucket_id, name) do nothing`,
           [of.bucket, of.name, instance, of.version],
         ),
       ],
       { waits: true },
     )
-    row = results[5]?.[0] as ObjectRow | undefined
-    before = (results[4]?.[0] as { there: boolean; version: string } | undefined)?.there
-      ? { version: (results[4]![0] as { version: string }).version }
-      : undefined
+    const held = results[3]?.[0] as { there: boolean; version: string } | undefined
+    if (held?.there) before = held
+    row = results[4]?.[0] as ObjectRow | undefined
     if (row === undefined) throw errors.aborted(new Error('the note of this upload is gone: somebody took it for abandoned'))
   } catch (error) {
     await abandonUpload(ctx, plan)
@@ -182,14 +185,15 @@ function saving(
   upsert: boolean,
 ): Query[] {
   return [
-    rows(
-      `with noted as (
-         delete from plinth_storage.intents where version = $3 and bucket_id = $1 and name = $2 returning 1
-       ), held as materialized (
+    json(
+      `with held as materialized (
          select coalesce(version, '') as version from storage.objects where bucket_id = $1 and name = $2 for update
+       ), told as (
+         select set_config('plinth.noted', (${HOLD_NOTE})::text, true),
+                set_config('plinth.there', (select count(*) from held)::text, true) as there,
+                set_config('plinth.before', coalesce((select version from held), ''), true) as version
        )
-       select set_config('plinth.noted', (select count(*) from noted)::text, true), set_config('plinth.there', (select count(*) from held)::text, true) = '1' as there,
-              set_config('plinth.before', coalesce((select version from held), ''), true) as version`,
+       select json_build_object('there', there = '1', 'version', version)::text from told`,
       [of.bucket, of.name, of.version],
     ),
     rows(
@@ -202,9 +206,7 @@ function saving(
 }
 
 /** Gives an upload up: its bytes, if there are any, and the note of it go. Never rejects: what cannot be removed now is settled later. */
-export async function abandonUpload(ctx: StorageContext, { of }: UploadPlan): Promise<void> {
-  await discard(ctx, [of])
-}
+export const abandonUpload = (ctx: StorageContext, { of }: UploadPlan): Promise<void> => abandon(ctx, of)
 
 /** The bytes have been given to somebody else, or there never were any: only the note goes. */
 export async function forgetUpload({ database }: StorageContext, call: Call, { of }: UploadPlan): Promise<void> {
