@@ -21,6 +21,11 @@ export const commands: readonly CommandEntry[] = [
   entry('serve', 'Run one service in the foreground, configured by its upstream variables', async () => (await import('./serve.ts')).serve),
   entry('db reset', 'Make the local database anew, with all migrations and seeds', async () => (await import('./db-reset.ts')).dbReset),
   entry('keys', 'Show the keys of a self-hosted stack, make missing ones, or rotate them', async () => (await import('./keys.ts')).keys),
+  entry(
+    'storage check',
+    'Compare the objects of Storage with the files of its backend, and mend what differs',
+    async () => (await import('./storage-check.ts')).storageCheck,
+  ),
   ...projectCommands,
   ...hostedCommands,
 ]

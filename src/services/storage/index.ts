@@ -11,6 +11,7 @@ import { Instance } from './database/instance.ts'
 import { prepareDatabase } from './database/prepare.ts'
 import { storageEnv } from './env.ts'
 import { openWebhooks } from './events/webhooks.ts'
+import { Housekeeping } from './housekeeping/housekeeping.ts'
 import { noMetrics, openMetrics } from './metrics.ts'
 import { tryToAbandon } from './objects/discard.ts'
 import { Leftovers } from './objects/leftovers.ts'
@@ -84,6 +85,9 @@ export const storage = defineService({
         own: [],
       })
       undo.defer(() => app.close())
+      const housekeeping = new Housekeeping({ url: env.DATABASE_URL, backend, log, uploadExpiryMs: env.TUS_URL_EXPIRY_MS })
+      undo.defer(() => housekeeping.close())
+      housekeeping.start()
       return {
         endpoints: [{ port: PORT, handle: (req, res) => app.routing(req, res) }],
         health: () => database.executor.ping(),

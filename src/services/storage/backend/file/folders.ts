@@ -1,5 +1,5 @@
 // Folders of the tree: made on the way to a file, removed when empty, and brought to the disk, beside others who do the same.
-import { mkdir, open, rename, rmdir } from 'node:fs/promises'
+import { lstat, mkdir, open, rename, rmdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { errors } from '../../errors.ts'
 import { refuseLinks, upTo } from './paths.ts'
@@ -41,7 +41,12 @@ export async function place(moves: readonly { from: string; to: string }[], top:
       const code = codeOf(error)
       // A file stands where a folder is needed: some object is called like a version of another one.
       if (code === 'ENOTDIR' || code === 'EEXIST' || code === 'EISDIR') throw errors.invalidKey(name, ' collides with another object')
-      if (code !== 'ENOENT' || tries === MAX_TRIES) throw error
+      // Not the folder is gone but the file, taken away by somebody who thought its writer dead.
+      const lost = code === 'ENOENT' && !(await lstat(moves[moved]!.from).catch(() => undefined))
+      if (code !== 'ENOENT' || lost || tries === MAX_TRIES) {
+        await prune(folder, top)
+        throw error
+      }
     }
   }
   await Promise.all(upTo(top, folder).map(syncFolder))
