@@ -2,6 +2,7 @@
 import { createHmac, randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { request } from 'undici'
+import { readBounded } from '../../../http/read-bounded.ts'
 import { errors } from '../errors.ts'
 import type { JsonMap } from '../request/body.ts'
 
@@ -72,7 +73,7 @@ async function send(hook: HttpHook, body: string, deadline: AbortSignal): Promis
       body,
       signal: deadline,
     })
-    const text = await readBounded(stream as AsyncIterable<Buffer>)
+    const text = await readBounded(stream, MAX_ANSWER_BYTES)
     if ((statusCode === 429 || statusCode === 503) && headers['retry-after']) return 'again'
     return understand(statusCode, String(headers['content-type'] ?? ''), text)
   } catch (error) {
@@ -109,18 +110,6 @@ function understand(status: number, contentType: string, text: string | undefine
   } catch (error) {
     throw errors.failure('Error unmarshaling JSON output.', error)
   }
-}
-
-/** Undefined when there is more than a hook may say. */
-async function readBounded(stream: AsyncIterable<Buffer>): Promise<string | undefined> {
-  const parts: Buffer[] = []
-  let size = 0
-  for await (const part of stream) {
-    size += part.length
-    if (size > MAX_ANSWER_BYTES) return undefined
-    parts.push(part)
-  }
-  return Buffer.concat(parts).toString('utf8')
 }
 
 async function pause(deadline: AbortSignal): Promise<void> {

@@ -4,6 +4,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { request } from 'undici'
+import { readBounded } from '../../../http/read-bounded.ts'
 import type { Logger } from '../../../log/log.ts'
 import { parseTemplate, type Template } from './go-template.ts'
 
@@ -95,12 +96,7 @@ async function fetchText(url: string, maxBytes: number): Promise<string> {
     await body.dump()
     throw new Error(`${url} answered ${statusCode}`)
   }
-  const parts: Buffer[] = []
-  let size = 0
-  for await (const part of body as AsyncIterable<Buffer>) {
-    size += part.length
-    if (size > maxBytes) throw new Error(`${url} sent more than ${maxBytes} bytes`)
-    parts.push(part)
-  }
-  return Buffer.concat(parts).toString('utf8')
+  const text = await readBounded(body, maxBytes)
+  if (text === undefined) throw new Error(`${url} sent more than ${maxBytes} bytes`)
+  return text
 }

@@ -1,6 +1,7 @@
 // Which passwords are accepted: length, character sets, and whether the password is in a known leak (where that is enabled).
 import { createHash } from 'node:crypto'
 import { request } from 'undici'
+import { readBounded } from '../../../http/read-bounded.ts'
 import type { Logger } from '../../../log/log.ts'
 import type { AuthEnv } from '../env.ts'
 import { errors, WeakPasswordError } from '../errors.ts'
@@ -8,6 +9,8 @@ import { isTooLong } from './hash.ts'
 
 const HIBP = 'https://api.pwnedpasswords.com/range/'
 const HIBP_TIMEOUT_MS = 5_000
+/** A range has about 80 KB, padding included. */
+const HIBP_MAX_BYTES = 1 << 20
 
 /** Throws `validation_failed` over 72 bytes, WeakPasswordError otherwise; reasons in the order length, characters, pwned. */
 export async function checkStrength(env: AuthEnv, log: Logger, password: string): Promise<void> {
@@ -38,8 +41,9 @@ async function isPwned(env: AuthEnv, log: Logger, password: string): Promise<boo
       headers: { 'user-agent': env.GOTRUE_PASSWORD_HIBP_USER_AGENT, 'add-padding': 'true' },
       signal: AbortSignal.timeout(HIBP_TIMEOUT_MS),
     })
-    const text = await body.text()
+    const text = await readBounded(body, HIBP_MAX_BYTES)
     if (statusCode !== 200) throw new Error(`the list of leaked passwords answered ${statusCode}`)
+    if (text === undefined) throw new Error(`the list of leaked passwords sent more than ${HIBP_MAX_BYTES} bytes`)
     return text.split('\n').some((line) => {
       const [suffix, count] = line.trim().split(':')
       return suffix === sha1.slice(5) && count !== '0'

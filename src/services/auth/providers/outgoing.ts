@@ -1,6 +1,7 @@
 // Requests to providers: bounded in time, size and redirects, and for addresses that an administrator entered at run time also kept
 // away from everything private.
 import { Agent, request } from 'undici'
+import { readBounded } from '../../../http/read-bounded.ts'
 import { checkPublicUrl, lookupPublic, refusePrivateHost } from './public-address.ts'
 
 /** More than any profile, key set or metadata has. */
@@ -75,23 +76,14 @@ export class Outgoing {
       await response.body.dump()
       return location
     }
+    const text = await readBounded(response.body, MAX_BYTES)
+    if (text === undefined) throw new Error(`Cannot read ${origin(url)}: the answer is larger than ${MAX_BYTES} bytes`)
     return {
       status: response.statusCode,
       contentType: String(response.headers['content-type'] ?? ''),
-      text: await readBounded(response.body, url),
+      text,
     }
   }
-}
-
-async function readBounded(stream: AsyncIterable<Buffer>, url: string): Promise<string> {
-  const parts: Buffer[] = []
-  let size = 0
-  for await (const part of stream) {
-    size += part.length
-    if (size > MAX_BYTES) throw new Error(`Cannot read ${origin(url)}: the answer is larger than ${MAX_BYTES} bytes`)
-    parts.push(part)
-  }
-  return Buffer.concat(parts).toString('utf8')
 }
 
 /** Paths and queries may hold secrets; errors name the origin only. */

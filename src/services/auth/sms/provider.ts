@@ -1,5 +1,6 @@
 // What a provider of text messages does for us, and how one is asked: a form posted to it, with an end to the waiting and to the answer.
-import { type Dispatcher, request } from 'undici'
+import { request } from 'undici'
+import { readBounded } from '../../../http/read-bounded.ts'
 import { encodeForm } from '../request/form.ts'
 
 export type Channel = 'sms' | 'whatsapp'
@@ -45,24 +46,15 @@ export async function post({ url, form, authorization }: Post, timeoutMs: number
       body: encodeForm(form),
       signal: AbortSignal.timeout(timeoutMs),
     })
-    return { status: statusCode, json: JSON.parse(await readBounded(body)) }
+    const text = await readBounded(body, MAX_ANSWER_BYTES)
+    if (text === undefined) throw new SmsError('the answer is too long')
+    return { status: statusCode, json: JSON.parse(text) }
   } catch (error) {
     if (error instanceof SmsError) throw error
     if (error instanceof SyntaxError) throw new SmsError('the answer is no JSON')
     const late = (error as { name?: unknown }).name === 'TimeoutError'
     throw new SmsError(late ? 'no answer in time' : 'cannot be reached', { cause: error })
   }
-}
-
-async function readBounded(body: Dispatcher.ResponseData['body']): Promise<string> {
-  const parts: Buffer[] = []
-  let size = 0
-  for await (const part of body as AsyncIterable<Buffer>) {
-    size += part.length
-    if (size > MAX_ANSWER_BYTES) throw new SmsError('the answer is too long')
-    parts.push(part)
-  }
-  return Buffer.concat(parts).toString('utf8')
 }
 
 export const basicAuthorization = (user: string, password: string): string =>

@@ -11,7 +11,7 @@ import { authnRequest } from '../../saml/service-provider.ts'
 import type { AuthState } from '../../state.ts'
 import { insertProviderFlow } from '../../tables/flow-states.ts'
 import { findSsoProvider, findSsoProviderByDomain, insertRelayState, type SsoProvider } from '../../tables/sso.ts'
-import { samlOn } from './on.ts'
+import { requireSaml, samlOn } from './on.ts'
 
 const body = z.object({
   provider_id: string,
@@ -27,6 +27,7 @@ const METHOD = 'sso/saml'
 export const ssoSignIn = publicRoute({
   method: 'POST',
   path: '/sso',
+  gate: requireSaml,
   limit: 'sso',
   captcha: true,
   async handle(call, state): Promise<Answer> {
