@@ -4,6 +4,7 @@ import type { Logger } from '../../log/log.ts'
 import { buildApp } from './app.ts'
 import { Cleanup } from './cleanup.ts'
 import type { AuthEnv } from './env.ts'
+import { errors } from './errors.ts'
 import { Hooks } from './hooks/hooks.ts'
 import type { Counters } from './limits/counters.ts'
 import { Limits } from './limits/limits.ts'
@@ -21,6 +22,11 @@ import type { AuthState } from './state.ts'
 import type { Database } from './tables/database.ts'
 import { tokenKeys } from './tokens/keys.ts'
 import type { Turns } from './tokens/turns.ts'
+import { WorkQueue } from './work-queue.ts'
+
+/** Sign-ins that wait for their turn at the hook of access tokens, and for how long: as long as for a connection. */
+const MAX_HOOKED = 1_000
+const HOOKED_WAIT_MS = 10_000
 
 /** What outlives a reload. */
 export interface Lasting {
@@ -58,6 +64,12 @@ export async function openGeneration(env: AuthEnv, { log, pool, counters, refres
       saml: serviceProviderOf(env),
       outgoing,
       issuers: new IssuerCache(outgoing, env.GOTRUE_EXTERNAL_OIDC_PROVIDER_CACHE_TTL),
+      hookedTokens: new WorkQueue({
+        running: Math.max(1, Math.floor(pool.size / 2)),
+        waitingMax: MAX_HOOKED,
+        waitMs: HOOKED_WAIT_MS,
+        refuse: () => errors.timeout(),
+      }),
       refreshing,
       cleanup: env.GOTRUE_DB_CLEANUP_ENABLED ? new Cleanup(env, log) : undefined,
     }

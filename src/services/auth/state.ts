@@ -16,6 +16,7 @@ import type { SmsSender } from './sms/sender.ts'
 import type { Database } from './tables/database.ts'
 import type { TokenKeys } from './tokens/keys.ts'
 import type { Turns } from './tokens/turns.ts'
+import type { WorkQueue } from './work-queue.ts'
 
 export interface AuthState {
   readonly env: AuthEnv
@@ -36,6 +37,8 @@ export interface AuthState {
   readonly outgoing: Outgoing
   /** Who signs ID tokens. */
   readonly issuers: IssuerCache
+  /** Of those who wait for the hook of access tokens with a connection in hand. */
+  readonly hookedTokens: WorkQueue
   /** Of those who refresh one session at the same time. */
   readonly refreshing: Turns
   /** Where GOTRUE_DB_CLEANUP_ENABLED says so. */

@@ -14,6 +14,7 @@ import { insertFlowState } from '../tables/flow-states.ts'
 import { findDuplicateEmail, findUserByPhone, isConfirmed, isPhoneConfirmed, type User } from '../tables/users.ts'
 import type { TokenAnswer } from '../tokens/answer.ts'
 import { issueSession } from '../tokens/issue.ts'
+import { tokenTransaction } from '../tokens/transaction.ts'
 import { audit } from './audit.ts'
 import { confirmEmail, confirmPhone } from './change.ts'
 import { afterUserCreated, asUser, beforeUserCreated, claimIdentity, draftUser, type Provider, storeUser } from './create.ts'
@@ -55,7 +56,7 @@ export async function signUp(state: AuthState, call: Call, params: SignUp): Prom
   })
   if (!known) await afterUserCreated(state, call, user)
   if (isConfirmed(user) || isPhoneConfirmed(user))
-    return transaction(state.pool, async (tx) => {
+    return tokenTransaction(state, async (tx) => {
       await audit(state, tx, call, user, 'login', { provider })
       return issueSession(state, tx, call, user, 'password')
     })

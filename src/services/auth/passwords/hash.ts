@@ -3,8 +3,8 @@ import { verify as verifyArgon2 } from '@node-rs/argon2'
 import { hash as bcryptHash, parseOptions, verify as verifyBcrypt } from '@node-rs/bcrypt'
 import { errors } from '../errors.ts'
 import { type Metrics, noMetrics } from '../metrics.ts'
+import { WorkQueue } from '../work-queue.ts'
 import { parseArgon2, parseFirebase, verifyFirebase } from './imported.ts'
-import { WorkQueue } from './queue.ts'
 
 const COST = 10
 const MAX_BYTES = 72
@@ -17,7 +17,7 @@ export class PasswordHasher {
 
   constructor(waitingMax: number, metrics: Metrics = noMetrics) {
     this.#metrics = metrics
-    this.#queue = new WorkQueue(waitingMax, () => errors.requestRate())
+    this.#queue = new WorkQueue({ waitingMax, refuse: () => errors.requestRate() })
   }
 
   /** Throws `validation_failed` over 72 bytes. */

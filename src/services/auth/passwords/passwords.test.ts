@@ -5,7 +5,6 @@ import { authEnv } from '../env.ts'
 import { ValueCipher } from './encryption.ts'
 import { isKnownHash, PasswordHasher } from './hash.ts'
 import { parseArgon2, parseFirebase } from './imported.ts'
-import { WorkQueue } from './queue.ts'
 import { checkStrength } from './strength.ts'
 
 const NEEDED = {
@@ -54,19 +53,6 @@ test('imported parameters have bounds', () => {
     Array(4).fill(undefined),
   )
   expect(parseFirebase('$fbscrypt$v=1,n=30,r=8,p=1,sk=AAAA$AAAA$AAAA')).toBeUndefined()
-})
-
-test('the queue runs a few at a time, in order, and refuses when it is full', async () => {
-  const queue = new WorkQueue(1, () => new Error('full'), 1)
-  let finish = () => {}
-  const first = queue.run(() => new Promise<string>((resolve) => (finish = () => resolve('first'))))
-  const second = queue.run(async () => 'second')
-  await expect(queue.run(async () => 'third')).rejects.toThrow('full')
-  finish()
-  expect(await Promise.all([first, second])).toEqual(['first', 'second'])
-  expect(queue.busy).toBe(0)
-  await expect(queue.run(() => Promise.reject(new Error('own')))).rejects.toThrow('own')
-  expect(queue.busy).toBe(0)
 })
 
 const sets = 'abcdefghijklmnopqrstuvwxyz:ABCDEFGHIJKLMNOPQRSTUVWXYZ:0123456789:!@#\\:'

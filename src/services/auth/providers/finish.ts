@@ -7,12 +7,12 @@ import { sendNotice } from '../otp/notices.ts'
 import type { Call } from '../request/call.ts'
 import { withFragment, withQuery } from '../request/form.ts'
 import type { AuthState } from '../state.ts'
-import { transaction } from '../tables/database.ts'
 import { claimFlowState, type ProviderFlow, takeFlowState } from '../tables/flow-states.ts'
 import { takeClientState } from '../tables/oauth-client-states.ts'
 import type { User } from '../tables/users.ts'
 import { tokenFragment } from '../tokens/answer.ts'
 import { issueSession } from '../tokens/issue.ts'
+import { tokenTransaction } from '../tokens/transaction.ts'
 import { type ExternalUser, withRecordedEmail } from './claims.ts'
 import { exchangeCode, profileClient } from './exchange.ts'
 import { type OpenedProvider, openProvider } from './known.ts'
@@ -46,7 +46,7 @@ export async function finishAtProvider(state: AuthState, call: Call, { flow, val
   }
   const invited = !linkTo && flow.invite_token ? flow.invite_token : undefined
   const draft = linkTo || invited ? undefined : await prepareExternal(state, call, signIn)
-  const done = await transaction(state.pool, async (tx) => {
+  const done = await tokenTransaction(state, async (tx) => {
     const { user, created } = linkTo
       ? { user: await linkExternal(state, tx, call, signIn, linkTo), created: false }
       : invited

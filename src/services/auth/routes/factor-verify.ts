@@ -11,9 +11,9 @@ import { ok, type UserCall } from '../request/call.ts'
 import { sameText } from '../request/pkce.ts'
 import { userRoute } from '../route.ts'
 import type { AuthState } from '../state.ts'
-import { transaction } from '../tables/database.ts'
 import { deleteChallenge, type Factor, findChallenge, type MfaChallenge, useChallenge, verifyFactor } from '../tables/factors.ts'
 import { deleteSessionsOf } from '../tables/sessions.ts'
+import { tokenTransaction } from '../tokens/transaction.ts'
 import { ownFactor } from './factors.ts'
 
 const body = z.object({ challenge_id: string, code: string, webauthn: webAuthnParams })
@@ -36,7 +36,7 @@ export const verifyFactorRoute = userRoute({
     const proof = presented
       ? await proveWebAuthn(state, call, factor, challenge, presented)
       : await proveCode(state, call, factor, challenge, params.code)
-    const answer = await transaction(state.pool, async (tx) => {
+    const answer = await tokenTransaction(state, async (tx) => {
       await audit(state, tx, call, call.user, 'verification_attempted', {
         factor_id: factor.id,
         challenge_id: challenge.id,

@@ -12,11 +12,11 @@ import { encodeForm, withFragment, withQuery } from '../request/form.ts'
 import { redirectTarget } from '../request/redirect-target.ts'
 import { publicRoute } from '../route.ts'
 import type { AuthState } from '../state.ts'
-import { transaction } from '../tables/database.ts'
 import { issueAuthCode } from '../tables/flow-states.ts'
 import type { User } from '../tables/users.ts'
 import { type TokenAnswer, tokenFragment } from '../tokens/answer.ts'
 import { issueSession } from '../tokens/issue.ts'
+import { tokenTransaction } from '../tokens/transaction.ts'
 
 const HALF = 'Confirmation link accepted. Please proceed to confirm link sent to the other email'
 
@@ -41,7 +41,7 @@ export const verifyLink = publicRoute({
 })
 
 async function follow(state: AuthState, call: Call, type: string, hash: string, pkce: boolean, target: string): Promise<string> {
-  const done = await transaction(state.pool, async (tx) => {
+  const done = await tokenTransaction(state, async (tx) => {
     const proof = await proveByHash(state, tx, type, hash)
     const user = await act(state, tx, call, proof)
     if (!user) return undefined
@@ -78,7 +78,7 @@ export const verifyCode = publicRoute({
     const aud = audienceOf(state, call)
     const proof = acceptProof(params)
     const checked = 'code' in proof ? await checkByProvider(state, proof, aud) : undefined
-    const done = await transaction(state.pool, async (tx) => {
+    const done = await tokenTransaction(state, async (tx) => {
       const proven = checked ? await proveByCode(state, tx, checked, aud) : await proveByHash(state, tx, proof.type, proof.hash)
       const user = await act(state, tx, call, proven)
       return user && { before: proven.user, after: user, answer: (await issueSession(state, tx, call, user, 'otp')) as TokenAnswer }

@@ -46,6 +46,11 @@ export class Database implements Db {
     this.log = log
   }
 
+  /** How many connections the pool has at most. */
+  get size(): number {
+    return this.#pool.options.max
+  }
+
   connect(): Promise<pg.PoolClient> {
     return this.#pool.connect()
   }

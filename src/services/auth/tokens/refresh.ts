@@ -8,7 +8,7 @@ import { type Call, header } from '../request/call.ts'
 import { lastRefresh, sessionLimits, tagOf, validityOf } from '../sessions/validity.ts'
 import type { AuthState } from '../state.ts'
 import { findCaller } from '../tables/caller.ts'
-import { CommitWithError, type Db, type Tx, transaction } from '../tables/database.ts'
+import { CommitWithError, type Db, type Tx } from '../tables/database.ts'
 import {
   deleteToken,
   findActiveToken,
@@ -32,6 +32,7 @@ import { findUserById, hasVerifiedFactor, isBanned, tryLockUser, type User } fro
 import { makeAccessToken } from './access-token.ts'
 import { type TokenAnswer, tokenAnswer } from './answer.ts'
 import { decodeRefreshToken, encodeRefreshToken, isSignedBy, type RefreshTokenV2 } from './refresh-token-v2.ts'
+import { tokenTransaction } from './transaction.ts'
 
 const RETRY_MS = 5_000
 
@@ -66,7 +67,7 @@ async function swapInTime(state: AuthState, call: Call, presented: Presented, st
     if (!found) throw errors.refreshNotFound()
     await check(state, call, found, startedAt)
     try {
-      return await transaction(state.pool, (tx) => swap(state, tx, call, presented, startedAt))
+      return await tokenTransaction(state, (tx) => swap(state, tx, call, presented, startedAt))
     } catch (error) {
       if (!(error instanceof Locked)) throw error
       await sleep(10 + Math.random() * 20)

@@ -11,9 +11,9 @@ import { boolean, readBody, string } from '../../request/body.ts'
 import { type Call, header } from '../../request/call.ts'
 import { sameText } from '../../request/pkce.ts'
 import type { AuthState } from '../../state.ts'
-import { transaction } from '../../tables/database.ts'
 import type { TokenAnswer } from '../../tokens/answer.ts'
 import { issueSession } from '../../tokens/issue.ts'
+import { tokenTransaction } from '../../tokens/transaction.ts'
 
 const body = z.object({
   id_token: string,
@@ -74,7 +74,7 @@ async function signInWith(
   draft: Awaited<ReturnType<typeof prepareExternal>>,
   linkTo: Parameters<typeof linkExternal>[4] | undefined,
 ): Promise<TokenAnswer> {
-  const done = await transaction(state.pool, async (tx) => {
+  const done = await tokenTransaction(state, async (tx) => {
     const accepted = linkTo
       ? { user: await linkExternal(state, tx, call, signIn, linkTo), created: false }
       : await acceptExternal(state, tx, call, signIn, draft)

@@ -8,11 +8,11 @@ import { audienceOf } from '../../request/bearer.ts'
 import { readBody, string } from '../../request/body.ts'
 import type { Call } from '../../request/call.ts'
 import type { AuthState } from '../../state.ts'
-import { transaction } from '../../tables/database.ts'
 import { deleteSessionsOf } from '../../tables/sessions.ts'
 import { findUserByEmail, findUserByPhone, isBanned, isConfirmed, isPhoneConfirmed, type User } from '../../tables/users.ts'
 import type { TokenAnswer } from '../../tokens/answer.ts'
 import { issueSession } from '../../tokens/issue.ts'
+import { tokenTransaction } from '../../tokens/transaction.ts'
 
 const body = z.object({ email: string, phone: string, password: string })
 const REJECTED = 'Further password verification attempts will be rejected.'
@@ -32,7 +32,7 @@ export async function passwordGrant(call: Call, state: AuthState): Promise<Token
   if (!valid) throw errors.invalidLogin()
   if (email !== '' && !isConfirmed(user)) throw errors.emailNotConfirmed()
   if (phone !== '' && !isPhoneConfirmed(user)) throw errors.phoneNotConfirmed()
-  const answer = await transaction(state.pool, async (tx) => {
+  const answer = await tokenTransaction(state, async (tx) => {
     await audit(state, tx, call, user, 'login', { provider: email !== '' ? 'email' : 'phone' })
     return issueSession(state, tx, call, user, 'password')
   })

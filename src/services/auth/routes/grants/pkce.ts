@@ -5,11 +5,11 @@ import { readBody, string } from '../../request/body.ts'
 import type { Call } from '../../request/call.ts'
 import { verifierFits } from '../../request/pkce.ts'
 import type { AuthState } from '../../state.ts'
-import { transaction } from '../../tables/database.ts'
 import { type FlowState, findFlowStateByCode, takeFlowState } from '../../tables/flow-states.ts'
 import { findUserById } from '../../tables/users.ts'
 import type { TokenAnswer } from '../../tokens/answer.ts'
 import { issueSession } from '../../tokens/issue.ts'
+import { tokenTransaction } from '../../tokens/transaction.ts'
 
 const body = z.object({ auth_code: string, code_verifier: string })
 
@@ -23,7 +23,7 @@ export async function pkceGrant(call: Call, state: AuthState): Promise<TokenAnsw
   if (!verifierFits({ challenge: flow.code_challenge, method: flow.code_challenge_method }, verifier)) throw errors.badCodeVerifier()
   const user = await findUserById(state.pool, flow.user_id)
   if (!user) throw errors.flowNotFound()
-  return transaction(state.pool, async (tx) => {
+  return tokenTransaction(state, async (tx) => {
     if (!(await takeFlowState(tx, flow.id))) throw errors.flowNotFound()
     await audit(state, tx, call, user, 'login', { provider_type: flow.provider_type })
     const answer = await issueSession(state, tx, call, user, flow.authentication_method)

@@ -6,9 +6,9 @@ import { AuthError, errors, OAuthError } from '../../errors.ts'
 import { readBody, string } from '../../request/body.ts'
 import type { Call } from '../../request/call.ts'
 import type { AuthState } from '../../state.ts'
-import { transaction } from '../../tables/database.ts'
 import type { TokenAnswer } from '../../tokens/answer.ts'
 import { issueSession } from '../../tokens/issue.ts'
+import { tokenTransaction } from '../../tokens/transaction.ts'
 import { type Chain, readMessage, type SignInMessage } from '../../web3/message.ts'
 import { signedByEthereum, signedBySolana } from '../../web3/signatures.ts'
 
@@ -94,7 +94,7 @@ async function signIn(state: AuthState, call: Call, chain: Chain, message: SignI
   }
   const draft = await prepareExternal(state, call, external)
   try {
-    const done = await transaction(state.pool, async (tx) => {
+    const done = await tokenTransaction(state, async (tx) => {
       const accepted = await acceptExternal(state, tx, call, external, draft)
       const traits = { provider: 'web3', chain, network, address, domain, uri: message.uriText }
       await audit(state, tx, call, accepted.user, 'login', traits)

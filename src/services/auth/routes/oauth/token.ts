@@ -10,13 +10,13 @@ import { type Answer, type Call, formValue, ok } from '../../request/call.ts'
 import { verifierFits } from '../../request/pkce.ts'
 import { publicRoute } from '../../route.ts'
 import type { AuthState } from '../../state.ts'
-import { transaction } from '../../tables/database.ts'
 import { type Authorization, findAuthorizationByCode, takeAuthorization } from '../../tables/oauth-authorizations.ts'
 import type { OAuthClient } from '../../tables/oauth-clients.ts'
 import { findUserById, isBanned, type User } from '../../tables/users.ts'
 import type { TokenAnswer } from '../../tokens/answer.ts'
 import { issueSession } from '../../tokens/issue.ts'
 import { refreshSession } from '../../tokens/refresh.ts'
+import { tokenTransaction } from '../../tokens/transaction.ts'
 
 const FIELDS = ['grant_type', 'code', 'refresh_token', 'redirect_uri', 'code_verifier'] as const
 const body = z.object({
@@ -73,7 +73,7 @@ async function exchangeCode(state: AuthState, call: Call, client: OAuthClient, p
   if (!user) throw refused('User not found for authorization code')
   if (isBanned(user)) throw new OAuthError('access_denied', 'User is banned')
   const { scope } = authorization
-  const tokens = await transaction(state.pool, async (tx) => {
+  const tokens = await tokenTransaction(state, async (tx) => {
     if (!(await takeAuthorization(tx, authorization.id))) throw refused('Invalid authorization code')
     await audit(state, tx, call, user, 'login', { provider_type: 'oauth_provider_authorization_code', client_id: client.id })
     return issueSession(state, tx, call, user, 'oauth_provider/authorization_code', { oauthClientId: client.id, scopes: scope })

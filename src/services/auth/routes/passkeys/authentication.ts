@@ -6,10 +6,10 @@ import { isUuid } from '../../request/addresses.ts'
 import { ok } from '../../request/call.ts'
 import { publicRoute } from '../../route.ts'
 import type { AuthState } from '../../state.ts'
-import { transaction } from '../../tables/database.ts'
 import { insertCeremony, listPasskeys, notePasskeyUse, type Passkey, takeCeremony } from '../../tables/passkeys.ts'
 import { findUserById, isBanned, isConfirmed, isPhoneConfirmed, type User } from '../../tables/users.ts'
 import { issueSession } from '../../tokens/issue.ts'
+import { tokenTransaction } from '../../tokens/transaction.ts'
 import { CeremonyError } from '../../webauthn/bytes.ts'
 import { assertionResponse, type Verdict, verifyAssertion } from '../../webauthn/ceremony.ts'
 import { type Kept, readKept, requestOptions } from '../../webauthn/options.ts'
@@ -46,7 +46,7 @@ export const passkeyAuthenticationVerify = publicRoute({
     const { user, passkey, verdict } = await prove(state, response.data, readKept(ceremony.session_data, relyingParty(state.env)))
     checkUser(user)
     if (verdict.cloneWarning) state.log.warn({ request_id: call.id, passkey_id: passkey.id }, 'the counter of a passkey did not grow')
-    const answer = await transaction(state.pool, async (tx) => {
+    const answer = await tokenTransaction(state, async (tx) => {
       await notePasskeyUse(tx, passkey.id, verdict.signCount)
       await audit(state, tx, call, user, 'login', { passkey_id: passkey.id })
       return issueSession(state, tx, call, user, 'passkey')

@@ -15,11 +15,11 @@ import { readResponse } from '../../saml/response.ts'
 import type { ServiceProvider } from '../../saml/service-provider.ts'
 import { childOf, NS, parseXml, textOf, type XmlElement } from '../../saml/xml.ts'
 import type { AuthState } from '../../state.ts'
-import { transaction } from '../../tables/database.ts'
 import { claimFlowState, findProviderFlow, type ProviderFlow, takeFlowState } from '../../tables/flow-states.ts'
 import { findSsoProvider, findSsoProviderByEntity, refreshMetadata, type SsoProvider, takeRelayState } from '../../tables/sso.ts'
 import { tokenFragment } from '../../tokens/answer.ts'
 import { issueSession } from '../../tokens/issue.ts'
+import { tokenTransaction } from '../../tokens/transaction.ts'
 import { samlOn } from './on.ts'
 
 const METHOD = 'sso/saml'
@@ -60,7 +60,7 @@ async function arrive(state: AuthState, call: Call, sp: ServiceProvider): Promis
   const target = state.redirects.allowed(begun.redirectTo) ? begun.redirectTo : state.env.GOTRUE_SITE_URL
   const notAfter = sessionEndOf(assertion)
   const draft = await prepareExternal(state, call, signIn)
-  const done = await transaction(state.pool, async (tx) => {
+  const done = await tokenTransaction(state, async (tx) => {
     const accepted = await acceptExternal(state, tx, call, signIn, draft)
     const { flow } = begun
     if (flow?.code_challenge) {
