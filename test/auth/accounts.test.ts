@@ -2,21 +2,17 @@
 import type { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { codeAt } from '../../src/services/auth/mfa/totp.ts'
+import { startAuthDatabase } from '../support/auth-database.ts'
 import { claimsOf, type Json, newAddress, rowsOf, signedIn, startAuth, type TestAuth } from '../support/auth-service.ts'
 import { startMail, type TestMail } from '../support/mail-service.ts'
-import { startPostgres, type TestPostgres } from '../support/postgres.ts'
-import { createRoles, createSchemas } from '../support/roles.ts'
+import type { TestPostgres } from '../support/postgres.ts'
 
 let server: TestPostgres
 let mail: TestMail
 let sql: Client
 let auth: TestAuth
 beforeAll(async () => {
-  ;[server, mail] = await Promise.all([startPostgres(), startMail()])
-  await createRoles(await server.connect())
-  await server.database('accounts')
-  sql = await server.connect('supabase_admin', 'accounts')
-  await createSchemas(sql)
+  ;[{ server, sql }, mail] = await Promise.all([startAuthDatabase('accounts'), startMail()])
   auth = await start()
 })
 afterAll(async () => {

@@ -2,9 +2,9 @@
 import type { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { type Answer, type RemoteRequest, startRemoteHosts } from '../fakes/remote-hosts.ts'
+import { startAuthDatabase } from '../support/auth-database.ts'
 import { newAddress, rowsOf, signedIn, startAuth, type TestAuth } from '../support/auth-service.ts'
-import { startPostgres, type TestPostgres } from '../support/postgres.ts'
-import { createRoles, createSchemas } from '../support/roles.ts'
+import type { TestPostgres } from '../support/postgres.ts'
 
 const PROVIDERS = {
   hcaptcha: 'https://hcaptcha.com/siteverify',
@@ -17,15 +17,11 @@ let server: TestPostgres
 let sql: Client
 const services = new Map<string, TestAuth>()
 beforeAll(async () => {
-  server = await startPostgres()
+  ;({ server, sql } = await startAuthDatabase('captcha'))
   hosts = await startRemoteHosts(['hcaptcha.com', 'challenges.cloudflare.com'], (request) => {
     asked.push(request)
     return verdict(new URLSearchParams(request.body))
   })
-  await createRoles(await server.connect())
-  await server.database('captcha')
-  sql = await server.connect('supabase_admin', 'captcha')
-  await createSchemas(sql)
   for (const provider of Object.keys(PROVIDERS))
     services.set(
       provider,

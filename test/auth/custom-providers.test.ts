@@ -1,17 +1,14 @@
 // Providers that an administrator adds, from outside: what is accepted, what is shown, and where a person is sent. No request leaves here.
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startAuthDatabase } from '../support/auth-database.ts'
 import { startAuth, type TestAuth } from '../support/auth-service.ts'
-import { startPostgres, type TestPostgres } from '../support/postgres.ts'
-import { createRoles, createSchemas } from '../support/roles.ts'
+import type { TestPostgres } from '../support/postgres.ts'
 
 let server: TestPostgres
 let auth: TestAuth
 let off: TestAuth
 beforeAll(async () => {
-  server = await startPostgres()
-  await createRoles(await server.connect())
-  await server.database('custom')
-  await createSchemas(await server.connect('supabase_admin', 'custom'))
+  ;({ server } = await startAuthDatabase('custom'))
   auth = await startAuth(server, 'custom', { GOTRUE_CUSTOM_OAUTH_MAX_PROVIDERS: '2' })
   off = await startAuth(server, 'custom', { GOTRUE_CUSTOM_OAUTH_ENABLED: 'false' })
 })

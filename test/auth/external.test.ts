@@ -3,10 +3,10 @@ import { createHash, generateKeyPairSync, randomBytes, sign as signBytes } from 
 import type { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CLIENT, type FakeProvider, startFakeProvider } from '../fakes/identity-provider.ts'
+import { startAuthDatabase } from '../support/auth-database.ts'
 import { claimsOf, newAddress, rowsOf, signedIn, startAuth, type TestAuth } from '../support/auth-service.ts'
 import { startMail, type TestMail } from '../support/mail-service.ts'
-import { startPostgres, type TestPostgres } from '../support/postgres.ts'
-import { createRoles, createSchemas } from '../support/roles.ts'
+import type { TestPostgres } from '../support/postgres.ts'
 
 let server: TestPostgres
 let mail: TestMail
@@ -14,11 +14,7 @@ let idp: FakeProvider
 let sql: Client
 let auth: TestAuth
 beforeAll(async () => {
-  ;[server, mail, idp] = await Promise.all([startPostgres(), startMail(), startFakeProvider()])
-  await createRoles(await server.connect())
-  await server.database('external')
-  sql = await server.connect('supabase_admin', 'external')
-  await createSchemas(sql)
+  ;[{ server, sql }, mail, idp] = await Promise.all([startAuthDatabase('external'), startMail(), startFakeProvider()])
   const provider = (name: string, path: string) => ({
     [`GOTRUE_EXTERNAL_${name}_ENABLED`]: 'true',
     [`GOTRUE_EXTERNAL_${name}_CLIENT_ID`]: `${CLIENT.id},another`,

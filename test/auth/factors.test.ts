@@ -2,11 +2,11 @@
 import type { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { codeAt } from '../../src/services/auth/mfa/totp.ts'
-import { type FakeSmsProviders, startSmsProviders } from '../fakes/sms-providers.ts'
+import { type FakeSmsProviders, startSmsProviders, TWILIO, taken } from '../fakes/sms-providers.ts'
+import { startAuthDatabase } from '../support/auth-database.ts'
 import { claimsOf, type Json, rowsOf, signedIn, startAuth, type TestAuth } from '../support/auth-service.ts'
 import { SoftAuthenticator } from '../support/authenticator.ts'
-import { startPostgres, type TestPostgres } from '../support/postgres.ts'
-import { createRoles, createSchemas } from '../support/roles.ts'
+import type { TestPostgres } from '../support/postgres.ts'
 
 const ORIGIN = 'https://app.example'
 let server: TestPostgres
@@ -14,11 +14,7 @@ let sql: Client
 let sms: FakeSmsProviders
 let auth: TestAuth
 beforeAll(async () => {
-  ;[server, sms] = await Promise.all([startPostgres(), startSmsProviders()])
-  await createRoles(await server.connect())
-  await server.database('factors')
-  sql = await server.connect('supabase_admin', 'factors')
-  await createSchemas(sql)
+  ;[{ server, sql }, sms] = await Promise.all([startAuthDatabase('factors'), startSmsProviders()])
   auth = await start()
 })
 afterAll(async () => {
@@ -27,7 +23,7 @@ afterAll(async () => {
   await server?.[Symbol.asyncDispose]()
 })
 beforeEach(() => {
-  sms.answer = () => ({ status: 201, json: { sid: 'SM1', status: 'queued' } })
+  sms.answer = taken
 })
 
 const start = (variables: Record<string, string> = {}) =>
@@ -43,10 +39,7 @@ const start = (variables: Record<string, string> = {}) =>
     GOTRUE_WEBAUTHN_RP_ID: 'app.example',
     GOTRUE_WEBAUTHN_RP_DISPLAY_NAME: 'App',
     GOTRUE_WEBAUTHN_RP_ORIGINS: ORIGIN,
-    GOTRUE_SMS_PROVIDER: 'twilio',
-    GOTRUE_SMS_TWILIO_ACCOUNT_SID: 'AC1',
-    GOTRUE_SMS_TWILIO_AUTH_TOKEN: 'tok',
-    GOTRUE_SMS_TWILIO_MESSAGE_SERVICE_SID: 'MG1',
+    ...TWILIO,
     ...variables,
   })
 

@@ -2,18 +2,15 @@
 import type { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { refusingSmtp, silentSmtp } from '../fakes/smtp.ts'
+import { startAuthDatabase } from '../support/auth-database.ts'
 import { JWT_SECRET, newAddress, rowsOf, sign, signedIn, startAuth } from '../support/auth-service.ts'
-import { startPostgres, type TestPostgres } from '../support/postgres.ts'
-import { createRoles, createSchemas } from '../support/roles.ts'
+import type { TestPostgres } from '../support/postgres.ts'
+import { createSchemas } from '../support/roles.ts'
 
 let server: TestPostgres
 let sql: Client
 beforeAll(async () => {
-  server = await startPostgres()
-  await createRoles(await server.connect())
-  await server.database('faults')
-  sql = await server.connect('supabase_admin', 'faults')
-  await createSchemas(sql)
+  ;({ server, sql } = await startAuthDatabase('faults'))
 })
 afterAll(async () => server?.[Symbol.asyncDispose]())
 const start = (variables: Record<string, string> = {}) => startAuth(server, 'faults', variables)

@@ -1,15 +1,12 @@
 // Limits per client, as they are set where a gateway names the client.
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startAuthDatabase } from '../support/auth-database.ts'
 import { startAuth } from '../support/auth-service.ts'
-import { startPostgres, type TestPostgres } from '../support/postgres.ts'
-import { createRoles, createSchemas } from '../support/roles.ts'
+import type { TestPostgres } from '../support/postgres.ts'
 
 let server: TestPostgres
 beforeAll(async () => {
-  server = await startPostgres()
-  await createRoles(await server.connect())
-  await server.database('limits')
-  await createSchemas(await server.connect('supabase_admin', 'limits'))
+  ;({ server } = await startAuthDatabase('limits'))
 })
 afterAll(async () => server?.[Symbol.asyncDispose]())
 

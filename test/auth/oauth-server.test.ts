@@ -2,20 +2,16 @@
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto'
 import type { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { startAuthDatabase } from '../support/auth-database.ts'
 import { claimsOf, type Json, JWT_SECRET, type Reply, rowsOf, signedIn, startAuth, type TestAuth } from '../support/auth-service.ts'
-import { startPostgres, type TestPostgres } from '../support/postgres.ts'
-import { createRoles, createSchemas } from '../support/roles.ts'
+import type { TestPostgres } from '../support/postgres.ts'
 
 const CALLBACK = 'https://client.example/cb'
 let server: TestPostgres
 let sql: Client
 let auth: TestAuth
 beforeAll(async () => {
-  server = await startPostgres()
-  await createRoles(await server.connect())
-  await server.database('oauth')
-  sql = await server.connect('supabase_admin', 'oauth')
-  await createSchemas(sql)
+  ;({ server, sql } = await startAuthDatabase('oauth'))
   auth = await start()
 })
 afterAll(async () => {

@@ -1,16 +1,13 @@
 // Auth while it runs: a new configuration without a restart, and what it tells Prometheus.
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { silentSmtp } from '../fakes/smtp.ts'
+import { startAuthDatabase } from '../support/auth-database.ts'
 import { newAddress, signedIn, startAuth } from '../support/auth-service.ts'
-import { startPostgres, type TestPostgres } from '../support/postgres.ts'
-import { createRoles, createSchemas } from '../support/roles.ts'
+import type { TestPostgres } from '../support/postgres.ts'
 
 let server: TestPostgres
 beforeAll(async () => {
-  server = await startPostgres()
-  await createRoles(await server.connect())
-  await server.database('operation')
-  await createSchemas(await server.connect('supabase_admin', 'operation'))
+  ;({ server } = await startAuthDatabase('operation'))
 })
 afterAll(async () => server?.[Symbol.asyncDispose]())
 

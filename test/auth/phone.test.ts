@@ -1,21 +1,17 @@
 // Accounts by phone number, through a provider of text messages: signing up and in, changing the number, and what is sent in which words.
 import type { Client } from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type FakeSmsProviders, startSmsProviders } from '../fakes/sms-providers.ts'
+import { type FakeSmsProviders, startSmsProviders, TWILIO, taken } from '../fakes/sms-providers.ts'
+import { startAuthDatabase } from '../support/auth-database.ts'
 import { claimsOf, type Json, rowsOf, signedIn, startAuth, type TestAuth } from '../support/auth-service.ts'
-import { startPostgres, type TestPostgres } from '../support/postgres.ts'
-import { createRoles, createSchemas } from '../support/roles.ts'
+import type { TestPostgres } from '../support/postgres.ts'
 
 let server: TestPostgres
 let sql: Client
 let sms: FakeSmsProviders
 let auth: TestAuth
 beforeAll(async () => {
-  ;[server, sms] = await Promise.all([startPostgres(), startSmsProviders()])
-  await createRoles(await server.connect())
-  await server.database('phones')
-  sql = await server.connect('supabase_admin', 'phones')
-  await createSchemas(sql)
+  ;[{ server, sql }, sms] = await Promise.all([startAuthDatabase('phones'), startSmsProviders()])
   auth = await start()
 })
 afterAll(async () => {
@@ -24,7 +20,7 @@ afterAll(async () => {
   await server?.[Symbol.asyncDispose]()
 })
 beforeEach(() => {
-  sms.answer = () => ({ status: 201, json: { sid: 'SM1', status: 'queued' } })
+  sms.answer = taken
 })
 
 const start = (variables: Record<string, string> = {}) =>
@@ -34,10 +30,7 @@ const start = (variables: Record<string, string> = {}) =>
     GOTRUE_SMS_OTP_EXP: '600',
     GOTRUE_RATE_LIMIT_SMS_SENT: '100000',
     GOTRUE_SMS_TEMPLATE: 'Hello, {{ .Code }}!',
-    GOTRUE_SMS_PROVIDER: 'twilio',
-    GOTRUE_SMS_TWILIO_ACCOUNT_SID: 'AC1',
-    GOTRUE_SMS_TWILIO_AUTH_TOKEN: 'tok',
-    GOTRUE_SMS_TWILIO_MESSAGE_SERVICE_SID: 'MG1',
+    ...TWILIO,
     ...variables,
   })
 

@@ -8,9 +8,9 @@ import { openPool } from '../../src/pg/pool.ts'
 import { pipelinedConnection } from '../../src/pg/pool-connection.ts'
 import { findCaller } from '../../src/services/auth/tables/caller.ts'
 import { Database } from '../../src/services/auth/tables/database.ts'
+import { startAuthDatabase } from '../support/auth-database.ts'
 import { claimsOf, type Json, signedIn, startAuth, type TestAuth } from '../support/auth-service.ts'
-import { startPostgres, type TestPostgres } from '../support/postgres.ts'
-import { createRoles, createSchemas } from '../support/roles.ts'
+import type { TestPostgres } from '../support/postgres.ts'
 
 const NOBODY = '00000000-0000-4000-8000-000000000000'
 let server: TestPostgres
@@ -21,11 +21,7 @@ let pipeline: Executor
 let user: Json
 let session: string
 beforeAll(async () => {
-  server = await startPostgres({ track_activity_query_size: '8kB' })
-  await createRoles(await server.connect())
-  await server.database('reads')
-  admin = await server.connect('supabase_admin', 'reads')
-  await createSchemas(admin)
+  ;({ server, sql: admin } = await startAuthDatabase('reads', { track_activity_query_size: '8kB' }))
   auth = await startAuth(server, 'reads', { GOTRUE_MFA_TOTP_ENROLL_ENABLED: 'true' })
   user = await signedIn(auth, { phone: '15550001', user_metadata: { name: 'Zoë "Z"' }, ban_duration: 'none' })
   await auth.call('POST', '/factors', { token: user.access_token, body: { factor_type: 'totp', friendly_name: 'app' } })

@@ -5,9 +5,9 @@ import type { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { encrypt } from 'xml-encryption'
 import { EMAIL_FORMAT, FakeIdentityProvider, newRsaKey, pkcs1, type ResponseOptions } from '../fakes/saml-identity-provider.ts'
+import { startAuthDatabase } from '../support/auth-database.ts'
 import { claimsOf, newAddress, rowsOf, signedIn, startAuth, type TestAuth } from '../support/auth-service.ts'
-import { startPostgres, type TestPostgres } from '../support/postgres.ts'
-import { createRoles, createSchemas } from '../support/roles.ts'
+import type { TestPostgres } from '../support/postgres.ts'
 
 const SP = { audience: 'http://auth.test/sso/saml/metadata', acs: 'http://auth.test/sso/saml/acs' }
 const idp = new FakeIdentityProvider()
@@ -17,11 +17,7 @@ let sql: Client
 let auth: TestAuth
 let providerId: string
 beforeAll(async () => {
-  server = await startPostgres()
-  await createRoles(await server.connect())
-  await server.database('saml')
-  sql = await server.connect('supabase_admin', 'saml')
-  await createSchemas(sql)
+  ;({ server, sql } = await startAuthDatabase('saml'))
   auth = await startAuth(server, 'saml', {
     GOTRUE_SAML_ENABLED: 'true',
     GOTRUE_SAML_PRIVATE_KEY: pkcs1(spKey),

@@ -4,9 +4,9 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { createLog } from '../../src/log/log.ts'
+import { startAuthDatabase } from '../support/auth-database.ts'
 import { type Json, JWT_SECRET, newAddress, signedIn, startAuth, type TestAuth } from '../support/auth-service.ts'
-import { startPostgres, type TestPostgres } from '../support/postgres.ts'
-import { createRoles, createSchemas } from '../support/roles.ts'
+import type { TestPostgres } from '../support/postgres.ts'
 
 let server: TestPostgres
 let auth: TestAuth
@@ -29,10 +29,7 @@ const hook = (name: string, path: string) => ({
 })
 
 beforeAll(async () => {
-  server = await startPostgres()
-  await createRoles(await server.connect())
-  await server.database('security')
-  await createSchemas(await server.connect('supabase_admin', 'security'))
+  ;({ server } = await startAuthDatabase('security'))
   await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve))
   origin = `http://127.0.0.1:${(receiver.address() as AddressInfo).port}`
   const log = createLog({ format: 'json', level: 'trace', write: (line) => lines.push(line) })

@@ -3,9 +3,9 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startAuthDatabase } from '../support/auth-database.ts'
 import { type Json, newAddress, rowsOf, signedIn, startAuth, type TestAuth } from '../support/auth-service.ts'
-import { startPostgres, type TestPostgres } from '../support/postgres.ts'
-import { createRoles, createSchemas } from '../support/roles.ts'
+import type { TestPostgres } from '../support/postgres.ts'
 
 const PASSWORD = 'Some-pass-1'
 let server: TestPostgres
@@ -22,11 +22,7 @@ const hook = createServer((request, response) => {
   request.on('end', () => onCall(JSON.parse(text), response))
 })
 beforeAll(async () => {
-  server = await startPostgres()
-  await createRoles(await server.connect())
-  await server.database('hooks')
-  sql = await server.connect('supabase_admin', 'hooks')
-  await createSchemas(sql)
+  ;({ server, sql } = await startAuthDatabase('hooks'))
   await new Promise<void>((resolve) => hook.listen(0, '127.0.0.1', resolve))
   auth = await startAuth(server, 'hooks', {
     GOTRUE_MAILER_AUTOCONFIRM: 'true',

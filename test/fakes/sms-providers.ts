@@ -23,6 +23,16 @@ export interface FakeSmsProviders extends AsyncDisposable {
 
 const HOSTS = ['api.twilio.com', 'verify.twilio.com', 'rest.messagebird.com', 'rest.nexmo.com', 'api.textlocal.in']
 
+/** Variables of an account at the first of them. */
+export const TWILIO = {
+  GOTRUE_SMS_PROVIDER: 'twilio',
+  GOTRUE_SMS_TWILIO_ACCOUNT_SID: 'AC1',
+  GOTRUE_SMS_TWILIO_AUTH_TOKEN: 'tok',
+  GOTRUE_SMS_TWILIO_MESSAGE_SERVICE_SID: 'MG1',
+}
+/** What Twilio says when it has taken a message. */
+export const taken = (): Answer => ({ status: 201, json: { sid: 'SM1', status: 'queued' } })
+
 /** Until disposed, requests of this process to the providers' names end here. */
 export async function startSmsProviders(): Promise<FakeSmsProviders> {
   const sent: SentForm[] = []

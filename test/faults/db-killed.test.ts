@@ -8,7 +8,7 @@ import { silentLog } from '../../src/log/log.ts'
 import { stopOrphan } from '../../src/services/db/server/orphan.ts'
 import { serverTree } from '../../src/services/db/server/overlay.ts'
 import { postgresPackage } from '../../src/services/db/server/package.ts'
-import { placeCluster } from '../../src/services/db/server/place.ts'
+import { makeFolders, placeCluster } from '../../src/services/db/server/place.ts'
 import { birthOf } from '../../src/services/db/server/process-table.ts'
 import { spawnServerProgram } from '../../src/services/db/server/run.ts'
 import { database, freePort, workDir } from '../db/harness.ts'
@@ -37,6 +37,7 @@ test('a server that was left running is stopped and started anew', async () => {
   const dataDir = first.service.dataDir!
   await first.stop()
   const place = await placeCluster({ stateDir: dir.stateDir, pgdata: undefined })
+  await makeFolders(place)
   const tree = await serverTree({ source: postgresPackage(), cacheDir: place.cacheDir, user: place.user })
   const orphan = spawnServerProgram(
     tree,

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { serverTree } from '../../src/services/db/server/overlay.ts'
 import { postgresPackage } from '../../src/services/db/server/package.ts'
-import { ROOT_HOME, removeCluster } from '../../src/services/db/server/place.ts'
+import { placeCluster, ROOT_HOME, removeCluster } from '../../src/services/db/server/place.ts'
 import { outcomeOf, spawnServerProgram } from '../../src/services/db/server/run.ts'
 import { serverUser } from '../../src/services/db/server/user.ts'
 import { database, workDir } from '../db/harness.ts'
@@ -23,8 +23,17 @@ test.runIf(root)('as root with a work dir of mode 0700 the cluster lies under /v
   expect(JSON.parse(await readFile(join(dir.stateDir, 'state.json'), 'utf8'))).toEqual({ database: { dataDir } })
   await expect(removeCluster(dir.stateDir)).rejects.toThrow('is running')
   await db.stop()
+  const { runDir } = await placeCluster({ stateDir: dir.stateDir, pgdata: undefined })
+  await expect(stat(runDir)).rejects.toThrow('ENOENT')
   await removeCluster(dir.stateDir)
   await expect(stat(dirname(dataDir))).rejects.toThrow('ENOENT')
+})
+
+test.runIf(root)('a start that fails leaves nothing under /var/lib/plinth', async () => {
+  await using dir = await workDir()
+  const { dataDir, runDir } = await placeCluster({ stateDir: dir.stateDir, pgdata: undefined })
+  await expect(database({ ...dir, env: { PLINTH_DB_SETTINGS: '{"shared_buffers":"no size"}' } })).rejects.toThrow()
+  for (const folder of [dataDir, dirname(dataDir), runDir]) await expect(stat(folder)).rejects.toThrow('ENOENT')
 })
 
 test.runIf(root)('as root with a work dir that everybody may pass the cluster lies in .plinth', async () => {

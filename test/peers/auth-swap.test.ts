@@ -3,7 +3,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createServer } from 'node:net'
 import { resolve } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { codeAt } from '../../src/services/auth/mfa/totp.ts'
@@ -76,11 +75,16 @@ async function start([name, command, ...args]: readonly string[], databaseUrl: s
     const text = await response.text()
     return { status: response.status, json: /^[[{]/.test(text) ? JSON.parse(text) : text, location: response.headers.get('location') ?? '' }
   }
-  const end = Date.now() + 60_000
-  while ((await call('GET', '/health').catch(() => undefined))?.status !== 200) {
-    if (child.exitCode !== null || Date.now() > end) throw new Error(`${name} did not start`)
-    await sleep(50)
-  }
+  const failed = ended.then(() => {
+    throw new Error(`${name} did not start`)
+  })
+  const health = () =>
+    call('GET', '/health').then(
+      ({ status }) => status,
+      () => 0,
+    )
+  await Promise.race([failed, expect.poll(health, { timeout: 60_000 }).toBe(200)])
+  failed.catch(() => undefined) // from here on its end is the test's doing
   const service = sign({ role: 'service_role', exp: Math.floor(Date.now() / 1_000) + 3_600 })
   return {
     name: name!,

@@ -1,55 +1,46 @@
 // Which addresses a server may be sent to by somebody who is not its operator: https, and nothing of this machine or its networks.
 import { lookup as dnsLookup, type LookupAddress } from 'node:dns'
 import { lookup } from 'node:dns/promises'
-import { BlockList, isIP, type LookupFunction } from 'node:net'
+import { isIP, type LookupFunction } from 'node:net'
 import { errors } from '../errors.ts'
+import { LINK_LOCAL, LOOPBACK, PRIVATE, type Range, SHARED, UNSPECIFIED, unmapped, within } from '../request/address-ranges.ts'
 
-const list = (...ranges: readonly (readonly [string, number])[]): BlockList => {
-  const block = new BlockList()
-  for (const [net, bits] of ranges) block.addSubnet(net, bits, net.includes(':') ? 'ipv6' : 'ipv4')
-  return block
-}
+const MULTICAST: readonly Range[] = [
+  ['224.0.0.0', 4],
+  ['ff00::', 8],
+]
+const LINK_LOCAL_MULTICAST: readonly Range[] = [
+  ['224.0.0.0', 24],
+  ['ff02::', 16],
+]
+/** What upstream forgets: for protocols, documentation, benchmarks and the future, and IPv4 in translation. */
+const RESERVED: readonly Range[] = [
+  ['192.0.0.0', 24],
+  ['192.0.2.0', 24],
+  ['192.88.99.0', 24],
+  ['198.18.0.0', 15],
+  ['240.0.0.0', 4],
+  ['64:ff9b::', 96],
+  ['64:ff9b:1::', 48],
+  ['2001::', 32],
+  ['2002::', 16],
+]
 
-/** In upstream's order and words; what upstream forgets (carrier NAT, translated addresses) counts as private. */
-const RANGES: readonly (readonly [BlockList, string])[] = [
-  [list(['127.0.0.0', 8], ['::1', 128]), 'loopback addresses'],
-  [list(['10.0.0.0', 8], ['172.16.0.0', 12], ['192.168.0.0', 16], ['fc00::', 7]), 'private network addresses'],
-  [list(['169.254.0.0', 16], ['fe80::', 10], ['224.0.0.0', 24], ['ff02::', 16]), 'link-local addresses'],
-  [list(['224.0.0.0', 4], ['ff00::', 8]), 'multicast addresses'],
-  [list(['0.0.0.0', 32], ['::', 128]), 'unspecified addresses'],
-  [
-    list(
-      ['0.0.0.0', 8],
-      ['100.64.0.0', 10],
-      ['192.0.0.0', 24],
-      ['192.0.2.0', 24],
-      ['192.88.99.0', 24],
-      ['198.18.0.0', 15],
-      ['240.0.0.0', 4],
-      ['64:ff9b::', 96],
-      ['64:ff9b:1::', 48],
-      ['2001::', 32],
-      ['2002::', 16],
-    ),
-    'private network addresses',
-  ],
+/** In upstream's order and words; what upstream forgets counts as private. */
+const KINDS: readonly (readonly [(address: string) => boolean, string])[] = [
+  [within(...LOOPBACK), 'loopback addresses'],
+  [within(...PRIVATE), 'private network addresses'],
+  [within(...LINK_LOCAL, ...LINK_LOCAL_MULTICAST), 'link-local addresses'],
+  [within(...MULTICAST), 'multicast addresses'],
+  [within(...UNSPECIFIED), 'unspecified addresses'],
+  [within(...SHARED, ...RESERVED), 'private network addresses'],
 ]
 const LOCAL_NAMES: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '::1', '0.0.0.0', '::'])
 
 /** What is wrong with an IP address, in words that complete "URL cannot resolve to"; undefined for a public one. */
 export function privateKind(address: string): string | undefined {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? hexMapped(address)
-  const plain = mapped ?? address
-  const family = isIP(plain) === 6 ? 'ipv6' : 'ipv4'
-  return RANGES.find(([block]) => block.check(plain, family))?.[1]
-}
-
-/** `::ffff:7f00:1`, as URLs write mapped addresses. */
-function hexMapped(address: string): string | undefined {
-  const match = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/i.exec(address)
-  if (!match) return undefined
-  const [high, low] = [Number.parseInt(match[1]!, 16), Number.parseInt(match[2]!, 16)]
-  return `${high >> 8}.${high & 255}.${low >> 8}.${low & 255}`
+  const plain = unmapped(address)
+  return KINDS.find(([isKind]) => isKind(plain))?.[1]
 }
 
 const bare = (hostname: string): string => hostname.replace(/^\[(.*)\]$/, '$1').toLowerCase()

@@ -6,11 +6,14 @@ import { explain } from './explain.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { serverTree } from './overlay.ts'
 import { postgresPackage } from './package.ts'
-import { type ClusterPlace, makeFolders, placeCluster, recordPlace, removeCluster, removeData } from './place.ts'
+import { type ClusterPlace, leaveFolders, makeFolders, placeCluster, recordPlace, removeCluster, removeData } from './place.ts'
 import { type Postmaster, startPostmaster } from './postmaster.ts'
 import { codeOf, DatabaseProblem } from './problem.ts'
 import { verifierOf } from './scram.ts'
 import { setSuperuserPassword } from './single-user.ts'
+
+/** Of making the folder of the lock and taking it. */
+const LOCK_ATTEMPTS = 5
 
 export interface EmbeddedOptions {
   readonly stateDir: string | undefined
@@ -42,7 +45,6 @@ export interface EmbeddedServer {
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedServer> {
   const place = await placeCluster(options)
   try {
-    await makeFolders(place, options.rootHome)
     return await startIn(place, options)
   } catch (error) {
     if (!['ENOSPC', 'EDQUOT'].includes(codeOf(error) ?? '')) throw error
@@ -52,7 +54,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedS
 
 async function startIn(place: ClusterPlace, options: EmbeddedOptions): Promise<EmbeddedServer> {
   const { log, signal, password, port } = options
-  const lock = await takeLock(place.runDir, place.dataDir)
+  const lock = await lockIn(place, options)
   let postmaster: Postmaster | undefined
   let made = false
   try {
@@ -75,9 +77,27 @@ async function startIn(place: ClusterPlace, options: EmbeddedOptions): Promise<E
     await postmaster?.stop()
     // Nobody has used it yet, and a first start that fails leaves nothing.
     if (made) await (options.stateDir ? removeCluster(options.stateDir) : removeData(place.dataDir))
-    await lock.release()
+    await leaveFolders(place, 'cluster', options.rootHome)
+    await unlock(place, lock)
     throw error
   }
+}
+
+/** Whoever stops takes the folder of the lock away, perhaps between its making here and its use. */
+async function lockIn(place: ClusterPlace, { rootHome }: EmbeddedOptions): Promise<Lock> {
+  for (let attempt = 1; ; attempt++) {
+    await makeFolders(place, rootHome)
+    try {
+      return await takeLock(place.runDir, place.dataDir)
+    } catch (error) {
+      if (codeOf(error) !== 'ENOENT' || attempt === LOCK_ATTEMPTS) throw error
+    }
+  }
+}
+
+async function unlock(place: ClusterPlace, lock: Lock): Promise<void> {
+  await lock.release()
+  await leaveFolders(place, 'socket')
 }
 
 function serving(options: EmbeddedOptions, place: ClusterPlace, postmaster: Postmaster, lock: Lock, fresh: boolean): EmbeddedServer {
@@ -89,7 +109,7 @@ function serving(options: EmbeddedOptions, place: ClusterPlace, postmaster: Post
     connectAs: (user, database, applicationName) => connect(place, options, database, { user, applicationName }),
     async stop() {
       await postmaster.stop()
-      await lock.release()
+      await unlock(place, lock)
     },
   }
 }

@@ -4,7 +4,7 @@ import { exists } from './files.ts'
 import { type Lock, takeLock } from './lock.ts'
 import { placeCluster } from './place.ts'
 import { clearLeftovers } from './postmaster.ts'
-import { DatabaseProblem } from './problem.ts'
+import { codeOf, DatabaseProblem } from './problem.ts'
 
 /** Stops the server that still runs on the cluster of this state folder, if there is one and no Plinth looks after it. */
 export async function stopOrphan(stateDir: string, log: Logger): Promise<void> {
@@ -15,8 +15,8 @@ export async function stopOrphan(stateDir: string, log: Logger): Promise<void> {
   try {
     lock = await takeLock(place.runDir, place.dataDir)
   } catch (error) {
-    // Somebody's: no orphan.
-    if (error instanceof DatabaseProblem) return
+    // Somebody's, or stopped this very moment: no orphan.
+    if (error instanceof DatabaseProblem || codeOf(error) === 'ENOENT') return
     throw error
   }
   try {

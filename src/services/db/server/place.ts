@@ -117,6 +117,19 @@ export async function makeFolders(place: ClusterPlace, rootHome = ROOT_HOME): Pr
   await privateFolder(place.runDir, place.user)
 }
 
+/** Removes what `makeFolders` has made and nobody uses: before the lock is given back the cluster's, afterwards the socket's. */
+export async function leaveFolders(place: ClusterPlace, which: 'cluster' | 'socket', rootHome = ROOT_HOME): Promise<void> {
+  if (which === 'socket') await rmdirIfEmpty(place.runDir)
+  else if (place.user && dirname(dirname(place.dataDir)) === rootHome) await rmdirIfEmpty(dirname(place.dataDir))
+}
+
+/** A mount point stays, empty; a folder with something else in it is not ours to delete. */
+async function rmdirIfEmpty(folder: string): Promise<void> {
+  await rmdir(folder).catch((error) => {
+    if (!['ENOENT', 'EBUSY', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) throw error
+  })
+}
+
 /** Makes an empty folder for a cluster, owned by the server's user. */
 export async function makeDataDir({ dataDir, user }: ClusterPlace): Promise<void> {
   await mkdir(dataDir, { mode: 0o700 }).catch((error) => {
@@ -151,12 +164,7 @@ export async function removeData(dataDir: string): Promise<void> {
   const { uid } = await stat(dataDir)
   await emptyFolder(dataDir)
   const around = dirname(dirname(dataDir)) === ROOT_HOME ? [dataDir, dirname(dataDir)] : [dataDir]
-  for (const folder of [...around, join(ROOT_HOME, 'run', `${hashOf(dataDir)}-${uid}`)]) {
-    await rmdir(folder).catch((error) => {
-      // A mount point stays, empty; a folder with something else in it is not ours to delete.
-      if (!['ENOENT', 'EBUSY', 'ENOTEMPTY', 'EEXIST'].includes(codeOf(error) ?? '')) throw error
-    })
-  }
+  for (const folder of [...around, join(ROOT_HOME, 'run', `${hashOf(dataDir)}-${uid}`)]) await rmdirIfEmpty(folder)
 }
 
 async function forget(stateDir: string): Promise<void> {
