@@ -1,6 +1,6 @@
 // Opens the byte stream to Postgres: TCP or Unix socket, TLS as sslmode says. The startup message is the caller's.
 import { readFileSync } from 'node:fs'
-import { connect, type Socket } from 'node:net'
+import { connect, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions as TlsOptions } from 'node:tls'
 import { serialize } from 'pg-protocol'
 import type { ConnectionOptions } from '../connection-options.ts'
@@ -69,8 +69,9 @@ export async function openSocket(
 
 async function encrypt(socket: Socket, options: ConnectionOptions, host: string): Promise<Socket> {
   const verify = options.sslmode === 'verify-ca' || options.sslmode === 'verify-full'
-  const settings: TlsOptions = { socket, rejectUnauthorized: verify || options.sslrootcert !== undefined }
-  if (!/^[\d.:]+$/.test(host)) settings.servername = host
+  // `host` is what the certificate must speak of: without it Node would take `localhost` where the host is an address.
+  const settings: TlsOptions = { socket, host, rejectUnauthorized: verify || options.sslrootcert !== undefined }
+  if (isIP(host) === 0) settings.servername = host
   if (options.sslrootcert && options.sslrootcert !== 'system') settings.ca = readFileSync(options.sslrootcert)
   if (options.sslcert) settings.cert = readFileSync(options.sslcert)
   if (options.sslkey) settings.key = readFileSync(options.sslkey)
