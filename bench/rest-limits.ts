@@ -115,6 +115,7 @@ async function main(): Promise<void> {
     child = spawn(process.execPath, [join(root, 'dist', 'cli.js'), 'serve', 'rest'], {
       env: {
         PATH: process.env['PATH'],
+        PLINTH_LOG_FORMAT: 'json',
         PGRST_DB_URI: `postgresql://limits_auth:bench@${url.hostname}:${url.port}${url.pathname}`,
         PGRST_DB_SCHEMAS: 'api',
         PGRST_DB_ANON_ROLE: 'limits_anon',

@@ -66,14 +66,20 @@ export function planPut(
   if (query.limits.some(({ path }) => path.length === 0)) throw new RestError('PGRST114')
   const filters = query.filters.filter(({ path }) => path.length === 0).map(({ filter }) => filter)
   const named = new Set(filters.map(({ field }) => field.name))
+  // Whatever else narrows the answer, in an embed or inside a JSON column, makes the address another one.
   const exact =
     table.primaryKey.length > 0 &&
+    filters.length === query.filters.length &&
+    query.logic.length === 0 &&
     named.size === table.primaryKey.length &&
     table.primaryKey.every((column) => named.has(column)) &&
-    !query.logic.some(({ path }) => path.length === 0) &&
     filters.every(
-      ({ operation, negated }) =>
-        operation.kind === 'quantified' && operation.operator === 'eq' && operation.quantifier === undefined && !negated,
+      ({ field, operation, negated }) =>
+        field.path.length === 0 &&
+        operation.kind === 'quantified' &&
+        operation.operator === 'eq' &&
+        operation.quantifier === undefined &&
+        !negated,
     )
   if (!exact) throw new RestError('PGRST105')
   const source = sourceOf(table, query, payload, preferences, cache)

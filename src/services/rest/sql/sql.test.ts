@@ -244,6 +244,19 @@ test.each([
   expect(() => sql(method, url, body)).toThrow(expect.objectContaining({ code, message }))
 })
 
+test.each([
+  '/clients',
+  '/clients?id=eq.1&name=eq.x',
+  '/clients?id=not.eq.1',
+  '/clients?id=eq(any).{1}',
+  '/clients?id->>a=eq.1',
+  '/clients?id=eq.1&or=(name.eq.a,name.eq.b)',
+  '/clients?id=eq.1&select=id,projects(id)&projects.id=eq.5',
+  '/clients?id=eq.1&select=id,projects(id)&projects.or=(id.eq.5,id.eq.6)',
+])('PUT %s names more than one row by its key, or less', (url) => {
+  expect(() => sql('PUT', url, '{"id":1}')).toThrow(expect.objectContaining({ code: 'PGRST105' }))
+})
+
 test('an embed by two ways is refused with both named', () => {
   const both = { ...cache, relationships: new Map(cache.relationships) }
   const list = both.relationships.get('api\0projects')!
