@@ -9,6 +9,7 @@ export const kinds: Readonly<Record<string, () => Promise<ServiceDefinition>>> =
   storage: async () => (await import('../services/storage/index.ts')).storage,
   mail: async () => (await import('../services/mail/index.ts')).mail,
   realtime: async () => (await import('../services/realtime/index.ts')).realtime,
+  imgproxy: async () => (await import('../services/imgproxy/index.ts')).imgproxy,
 }
 
 export async function loadKind(kind: string): Promise<ServiceDefinition> {
