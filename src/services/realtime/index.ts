@@ -70,11 +70,13 @@ export const realtime = defineService({
           new Tenant(record, { env, log, measured: metrics.measured, cluster: undefined, decrypt: (value) => encryption.decrypt(value) }),
       })
       const state: RealtimeState = { env, log, encryption, store, tenants, metrics, draining: false }
+      const app = openApp(state)
+      undo.defer(() => app.close())
       const sockets = openWebSockets(state)
       undo.defer(() => sockets.close())
       undo.defer(() => tenants.close())
       return {
-        endpoints: [{ port: PORT, handle: openApp(state), upgrade: sockets.upgrade }],
+        endpoints: [{ port: PORT, handle: app.handle, upgrade: sockets.upgrade }],
         health: async () => {
           await pool.query('select 1')
         },

@@ -2,9 +2,8 @@
 import type { RealtimeState } from '../state.ts'
 import { answerJson } from './answer.ts'
 import type { Exchange } from './app.ts'
+import { tenantOf } from './caller.ts'
 
-export async function ping({ req, res }: Exchange, state: RealtimeState): Promise<void> {
-  const tenant = await state.tenants.byHost(req.headers.host)
-  if (tenant === undefined) return answerJson(res, 401, { message: 'Tenant not found in database' })
-  answerJson(res, 200, { message: 'Success' })
+export async function ping(exchange: Exchange, state: RealtimeState): Promise<void> {
+  if ((await tenantOf(exchange, state)) !== undefined) answerJson(exchange.res, 200, { message: 'Success' })
 }
