@@ -48,6 +48,9 @@ export interface TenantContext {
   decrypt(value: string): string
 }
 
+/** For the questions of channels; the service's own pool and the feeds hold so many others of the same server. */
+const LEAST_CONNECTIONS = 2
+const OTHER_CONNECTIONS = 6
 const NO_DATABASE = 'Realtime was unable to connect to the project database'
 
 export class Tenant {
@@ -124,7 +127,7 @@ export class Tenant {
       if (settings === undefined || address === undefined || this.#closed.signal.aborted) return undefined
       this.#executor = new Executor({
         connection: connectionOf(address, this.env, 'realtime_connect'),
-        max: settings.poolSize ?? this.env.DB_POOL_SIZE,
+        max: settings.poolSize ?? Math.max(LEAST_CONNECTIONS, this.env.DB_POOL_SIZE - OTHER_CONNECTIONS),
         acquisitionTimeoutMs: this.env.DB_QUEUE_TARGET,
         onTrouble: (error) => this.log.warn({ err: error }, 'a connection to the database of the tenant failed'),
       })
