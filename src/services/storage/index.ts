@@ -1,4 +1,5 @@
 // Storage: files in buckets whose rows live in Postgres under row level security, a stand-in for storage-api.
+import type { Handler } from '../../http/handler.ts'
 import { defineService } from '../../service/definition.ts'
 import { UndoList } from '../../service/undo-list.ts'
 import { buildApp } from './app.ts'
@@ -22,6 +23,7 @@ import { listRoutes } from './routes/lists.ts'
 import { serviceRoutes } from './routes/service.ts'
 import { signingRoutes } from './routes/signing.ts'
 import { uploadRoutes } from './routes/uploads.ts'
+import { isS3, s3Handler } from './s3/handle.ts'
 
 const PORT = 5_000
 /** Connections beside those of requests: that which shows the instance alive, and one for locks of resumable uploads. */
@@ -88,8 +90,10 @@ export const storage = defineService({
       const housekeeping = new Housekeeping({ url: env.DATABASE_URL, backend, log, uploadExpiryMs: env.TUS_URL_EXPIRY_MS })
       undo.defer(() => housekeeping.close())
       housekeeping.start()
+      const s3 = env.S3_PROTOCOL_ENABLED ? s3Handler(ctx) : undefined
+      const handle: Handler = (req, res) => (s3 !== undefined && isS3(req.url ?? '') ? s3(req, res) : app.routing(req, res))
       return {
-        endpoints: [{ port: PORT, handle: (req, res) => app.routing(req, res) }],
+        endpoints: [{ port: PORT, handle }],
         health: () => database.executor.ping(),
         stop: () => undo.undo(),
       }

@@ -14,11 +14,15 @@ const bare = (tag: string): string => tag.replace(/^W\//, '').replace(/^"(.*)"$/
 export const preconditionFailed = (cause?: unknown): StorageError =>
   new StorageError({ code: 'PreconditionFailed', status: 412, message: 'PreconditionFailed' }, { cause })
 
-export function checkConditions(conditions: CopyConditions, source: Pick<ObjectFacts, 'etag' | 'lastModified'>): void {
+export function conditionsHold(conditions: CopyConditions, source: Pick<ObjectFacts, 'etag' | 'lastModified'>): boolean {
   const { ifMatch, ifNoneMatch, ifModifiedSince, ifUnmodifiedSince } = conditions
   const changed = (since: Date) => seconds(source.lastModified) > seconds(since)
-  const holds =
+  return (
     (ifMatch !== undefined ? names(ifMatch, source.etag) : !ifUnmodifiedSince || !changed(ifUnmodifiedSince)) &&
     (ifNoneMatch !== undefined ? !names(ifNoneMatch, source.etag) : !ifModifiedSince || changed(ifModifiedSince))
-  if (!holds) throw preconditionFailed()
+  )
+}
+
+export function checkConditions(conditions: CopyConditions, source: Pick<ObjectFacts, 'etag' | 'lastModified'>): void {
+  if (!conditionsHold(conditions, source)) throw preconditionFailed()
 }

@@ -24,9 +24,10 @@ export const refusals = {
   malformedChunks: (why: string) => refusal('InvalidRequest', 400, `Malformed aws-chunked body: ${why}`),
   malformedTrailer: (why: string) =>
     refusal('MalformedTrailerError', 400, `The request contained trailing data that was not well-formed: ${why}`),
-  preconditionFailed: () => refusal('PreconditionFailed', 412, 'At least one of the preconditions you specified did not hold.'),
   invalidPartOrder: () =>
     refusal('InvalidPartOrder', 400, 'The list of parts was not in ascending order. Parts must be ordered by part number.'),
-  methodNotAllowed: () => refusal('MethodNotAllowed', 405, 'The specified method is not allowed against this resource.'),
+  /** Somebody else is about to finish the same upload. */
+  operationAborted: () =>
+    refusal('OperationAborted', 409, 'A conflicting conditional operation is currently in progress against this resource. Try again.'),
   notImplemented: (what: string) => refusal('NotImplemented', 501, `${what} is not implemented.`),
 } as const
