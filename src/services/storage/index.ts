@@ -16,6 +16,7 @@ import { Housekeeping } from './housekeeping/housekeeping.ts'
 import { noMetrics, openMetrics } from './metrics.ts'
 import { tryToAbandon } from './objects/discard.ts'
 import { Leftovers } from './objects/leftovers.ts'
+import { renderRoutes } from './render/routes.ts'
 import { bucketRoutes } from './routes/buckets.ts'
 import { changeRoutes } from './routes/changes.ts'
 import { downloadRoutes } from './routes/downloads.ts'
@@ -82,7 +83,7 @@ export const storage = defineService({
         dispatcher,
       }
       const app = await buildApp(ctx, {
-        json: [serviceRoutes, bucketRoutes, downloadRoutes, listRoutes, changeRoutes, signingRoutes],
+        json: [serviceRoutes, bucketRoutes, downloadRoutes, listRoutes, changeRoutes, signingRoutes, renderRoutes],
         bytes: [uploadRoutes],
         own: [],
       })
