@@ -89,9 +89,8 @@ export class Catalog {
     return table
   }
 
-  /** It has changed since the stream described it. */
-  forget(relation: Relation): void {
-    this.#tables.delete(relation)
+  knows(relation: Relation): boolean {
+    return this.#tables.has(relation)
   }
 
   async #load(relation: Relation): Promise<Table | undefined> {

@@ -12,6 +12,7 @@ import { parseBinding } from './binding.ts'
 import { Catalog } from './catalog.ts'
 import { type ChangesFeed, type Subscribed, type SubscribeRequest, SubscriptionRefused } from './feed.ts'
 import { Row } from './row.ts'
+import { untilSeen } from './seen.ts'
 import { type Delivery, type SettleContext, settle } from './settle.ts'
 import { type Subscriber, Subscribers } from './subscribers.ts'
 import { deleteLeftRows, deleteRows, deleteRowsBeyond, publishedTables, writeClaims, writeRows } from './subscription-rows.ts'
@@ -255,7 +256,10 @@ class Changes implements ChangesFeed, StreamSink {
 
   /** What the catalog knows of the tables; and whoever asked for all tables of a schema gets those that are new. */
   async #describe(rows: readonly Row[]): Promise<void> {
-    for (const relation of new Set(rows.map((row) => row.relation))) {
+    const relations = new Set(rows.map((row) => row.relation))
+    // A transaction may have made the table that it fills.
+    if ([...relations].some((relation) => !this.#context.catalog.knows(relation))) await untilSeen(rows, this.#executor, this.#stop.signal)
+    for (const relation of relations) {
       if (!this.#followed.has(relation)) {
         for (const subscriber of this.#subscribers.missing(relation)) await this.#follow(subscriber)
         this.#followed.add(relation)
@@ -340,12 +344,17 @@ class Changes implements ChangesFeed, StreamSink {
     }
   }
 
-  /** Once, before the first row is written: those of an earlier process go. */
+  /** Once, before the first row is written: those of an earlier process go, and what is published is noted. */
   #cleanUp(): Promise<void> {
-    this.#cleaned ??= deleteLeftRows(this.#executor, this.#slots).catch((error: Error) => {
-      this.#cleaned = undefined
-      this.#log.debug({ err: error }, 'rows of earlier subscriptions could not be deleted')
-    })
+    this.#cleaned ??= (async () => {
+      try {
+        await deleteLeftRows(this.#executor, this.#slots)
+        this.#tables = await publishedTables(this.#executor, this.#publication)
+      } catch (error) {
+        this.#cleaned = undefined
+        this.#log.debug({ err: error as Error }, 'rows of earlier subscriptions could not be deleted')
+      }
+    })()
     return this.#cleaned
   }
 
@@ -355,9 +364,7 @@ class Changes implements ChangesFeed, StreamSink {
     try {
       const tables = await publishedTables(this.#executor, this.#publication)
       if (tables === this.#tables) return
-      const first = this.#tables === ''
       this.#tables = tables
-      if (first) return
       for (const subscriber of [...this.#subscribers]) await this.#follow(subscriber)
     } catch (error) {
       this.#log.debug({ err: error as Error }, 'the publication could not be looked at')

@@ -119,15 +119,16 @@ function judge(row: Row, filter: Filter): Verdict {
     const holds = value === 'null' || value === 'unknown' ? text === null : base === BOOL && text === (value === 'true' ? 't' : 'f')
     return holds !== negate
   }
-  if (text === null) return op === 'isdistinct' ? !negate : false
-  const known = compareHere(base, op, text, value)
+  // Null is equal to nothing, and yet not among no values.
+  if (text === null && !(op === 'in' && /^\{\s*\}$/.test(value))) return op === 'isdistinct' ? !negate : false
+  const known = text === null ? undefined : compareHere(base, op, text, value)
   return known === undefined ? { op, negate, sql, owner: table.owner, text, value } : known !== negate
 }
 
 /** Generated columns are told as JSON; of them only what is plain is compared. */
 function judgeGenerated(json: string, { op, value, negate }: Filter): boolean {
   if (op === 'is') return ((value === 'null' || value === 'unknown' ? 'null' : value) === json) !== negate
-  if (json === 'null') return op === 'isdistinct' ? !negate : false
+  if (json === 'null') return op === 'isdistinct' ? !negate : op === 'in' && /^\{\s*\}$/.test(value) ? negate : false
   const text = json.startsWith('"') ? (JSON.parse(json) as string) : json
   const known = compareHere(/^-?\d+$/.test(json) ? 20 : 25, op, text, value)
   return known === undefined ? false : known !== negate
@@ -138,7 +139,7 @@ function compareHere(base: number, op: FilterOperator, text: string, value: stri
   if (op === 'in') {
     const list = /^\{([^\s"\\{}]*)\}$/.exec(value)?.[1]
     if (list === undefined) return undefined
-    if (list === '') return false
+    if (list === '') return INTEGERS.includes(base) || TEXTS.includes(base) ? false : undefined
     const results = list.split(',').map((item) => (item === '' || /^null$/i.test(item) ? undefined : compareHere(base, 'eq', text, item)))
     return results.includes(undefined) ? undefined : results.includes(true)
   }

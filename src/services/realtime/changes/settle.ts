@@ -5,7 +5,7 @@ import type { Catalog, Table } from './catalog.ts'
 import { convertRows } from './convert.ts'
 import type { ChangeMessage } from './feed.ts'
 import { Matches } from './match.ts'
-import { refusalData, refusalOf, rowData } from './message.ts'
+import { type Access, type Refusal, refusalData, refusalOf, rowData } from './message.ts'
 import { allowedByPolicies } from './policies.ts'
 import type { Row } from './row.ts'
 import type { Live, Subscriber, Subscribers } from './subscribers.ts'
@@ -164,6 +164,20 @@ async function hiddenOldRows(
   return hidden
 }
 
+/** What one role gets of one row. */
+interface Kind {
+  readonly access: Access
+  readonly refusal: Refusal | undefined
+  /** By choice of columns. */
+  readonly variants: Map<string, Variant>
+}
+
+interface Variant {
+  readonly data: Buffer
+  /** Whoever has the same single entry gets the same message. */
+  readonly messages: Map<number, ChangeMessage>
+}
+
 function compose(
   listening: ReadonlyMap<Row, readonly Live[]>,
   wanting: ReadonlyMap<Row, readonly Live[]>,
@@ -174,57 +188,78 @@ function compose(
 ): Settled {
   const deliveries = new Map<Row, Delivery[]>()
   for (const [row, all] of listening) {
-    const texts = new Map<string, Buffer>()
-    const wanted = wanting.get(row)!
-    const told = new Map<Subscriber, Map<string, { ids: number[]; data: Buffer }>>()
-    const tell = ({ subscriber, binding }: Live, key: string, make: () => Buffer): void => {
-      const variants = told.get(subscriber) ?? new Map<string, { ids: number[]; data: Buffer }>()
-      told.set(subscriber, variants)
-      const same = variants.get(key)
-      if (same !== undefined) {
-        same.ids.unshift(binding.id)
+    const list: Delivery[] = []
+    // Entries of one channel that match come as one message, so those of channels with several are gathered first.
+    const several = new Map<Subscriber, Map<Variant, { readonly order: string; readonly ids: number[] }>>()
+    const tell = ({ subscriber, binding, columns }: Live, variant: Variant): void => {
+      if (subscriber.bindings.length === 1) {
+        let message = variant.messages.get(binding.id)
+        if (message === undefined) {
+          message = { ids: [binding.id], type: row.action, data: variant.data }
+          variant.messages.set(binding.id, message)
+        }
+        list.push({ subscriber, message })
         return
       }
-      const data = texts.get(key) ?? make()
-      texts.set(key, data)
-      variants.set(key, { ids: [binding.id], data })
+      const variants = several.get(subscriber) ?? new Map<Variant, { order: string; ids: number[] }>()
+      several.set(subscriber, variants)
+      const same = variants.get(variant)
+      if (same === undefined) variants.set(variant, { order: columns, ids: [binding.id] })
+      else same.ids.unshift(binding.id)
     }
-    const kinds = new Map<
-      string,
-      { access: NonNullable<ReturnType<Answer['access']>>; key: string; refusal: ReturnType<typeof refusalOf> } | undefined
-    >()
-    const kindOf = (role: string) => {
-      if (kinds.has(role)) return kinds.get(role)
-      const access = answer.access(row.table!, role)
-      const kind = access && { access, key: access.key, refusal: refusalOf(row, access) }
-      kinds.set(role, kind)
-      return kind
+    const kindOf = kindsOf(row, answer)
+    const texts = new Map<string, Variant>()
+    const variantOf = (kind: Kind, key: string, text: string, make: () => Buffer): Variant => {
+      let variant = kind.variants.get(key)
+      if (variant === undefined) {
+        // Roles that may see the same share the text.
+        variant = texts.get(text) ?? { data: make(), messages: new Map() }
+        texts.set(text, variant)
+        kind.variants.set(key, variant)
+      }
+      return variant
     }
     // Refusals go to whoever listens, whatever the filters say.
     for (const live of all) {
-      const refusal = kindOf(groups.get(live.subscriber)!.role)?.refusal
-      if (refusal !== undefined) tell(live, selectKey(live, refusal), () => refusalData(row, refusal))
+      const kind = kindOf(groups.get(live.subscriber)!.role)
+      const refusal = kind?.refusal
+      if (refusal !== undefined)
+        tell(
+          live,
+          variantOf(kind!, live.columns, `${live.columns}\0${refusal}`, () => refusalData(row, refusal)),
+        )
     }
-    for (const live of wanted) {
+    for (const live of wanting.get(row)!) {
       const group = groups.get(live.subscriber)!
       const kind = kindOf(group.role)
       if (kind === undefined || kind.refusal !== undefined) continue
-      const { access, key } = kind
+      const { access } = kind
       const { secured } = access
       if (secured && row.action !== 'DELETE' && !answer.visible(group, row)) continue
       const keyOnly = secured && (row.action === 'DELETE' || hidden.get(group)?.has(row) === true)
-      tell(live, selectKey(live, `${key}\0${keyOnly}`), () => rowData(row, access, live.binding.select, maxRecordBytes, keyOnly))
+      const key = keyOnly ? `key ${live.columns}` : live.columns
+      tell(
+        live,
+        variantOf(kind, key, `${key}\0${secured}${access.key}`, () => rowData(row, access, live.binding.select, maxRecordBytes, keyOnly)),
+      )
     }
-    const list: Delivery[] = []
-    for (const [subscriber, variants] of told) {
-      const keys = variants.size === 1 ? [...variants.keys()] : [...variants.keys()].sort()
-      for (const key of keys) list.push({ subscriber, message: { ...variants.get(key)!, type: row.action } })
+    for (const [subscriber, variants] of several) {
+      const ordered = [...variants].sort(([, a], [, b]) => (a.order < b.order ? -1 : a.order > b.order ? 1 : 0))
+      for (const [{ data }, { ids }] of ordered) list.push({ subscriber, message: { ids, type: row.action, data } })
     }
     if (list.length > 0) deliveries.set(row, list)
   }
   return { groups, deliveries }
 }
 
-/** Bindings with another choice of columns get messages of their own, in the order of that choice. */
-const selectKey = ({ binding }: Live, rest: string): string =>
-  `${binding.select === undefined ? '' : [...binding.select].sort().join(',')}\0${rest}`
+/** What each role gets of a row; undefined for a role that does not exist. */
+function kindsOf(row: Row, answer: Answer): (role: string) => Kind | undefined {
+  const kinds = new Map<string, Kind | undefined>()
+  return (role) => {
+    if (kinds.has(role)) return kinds.get(role)
+    const access = answer.access(row.table!, role)
+    const kind = access && { access, refusal: refusalOf(row, access), variants: new Map<string, Variant>() }
+    kinds.set(role, kind)
+    return kind
+  }
+}

@@ -19,7 +19,8 @@ export interface Subscriber {
 /** One entry of the join. */
 export interface Live extends Listed {
   readonly subscriber: Subscriber
-  readonly position: number
+  /** The choice of columns as text, in order: messages of different choices are different ones. Empty for all columns. */
+  readonly columns: string
   tables: ReadonlySet<number>
 }
 
@@ -40,7 +41,13 @@ export class Subscribers {
   make(request: SubscribeRequest, bindings: readonly Binding[], group: Group): Subscriber {
     const subscriber: { bindings: Live[] } & Omit<Subscriber, 'bindings'> = { request, bindings: [], group, from: 0n, closed: false }
     subscriber.bindings.push(
-      ...bindings.map((binding, position) => ({ uuid: randomUUID(), binding, subscriber, position, tables: new Set<number>() })),
+      ...bindings.map((binding) => ({
+        uuid: randomUUID(),
+        binding,
+        subscriber,
+        columns: [...(binding.select ?? [])].sort().join(),
+        tables: new Set<number>(),
+      })),
     )
     return subscriber
   }

@@ -10,6 +10,7 @@ import type { Access } from './message.ts'
 import { allowedByPolicies } from './policies.ts'
 import { md5, recordText } from './record-text.ts'
 import type { Row } from './row.ts'
+import { sees } from './seen.ts'
 
 /** Everybody with the same role and claims sees the same rows. */
 export interface Group {
@@ -37,8 +38,6 @@ export interface Answer {
 /** A policy that takes longer than this for one batch is taken for broken; whoever it is about gets nothing. */
 const STATEMENT_TIMEOUT_MS = 10_000
 const LOCK_TIMEOUT_MS = 3_000
-/** A commit is in the log a moment before others can see it. */
-const UNSEEN_TRIES = 2_000
 const LOCKED_TRIES = 10
 const LOCK_NOT_AVAILABLE = '55P03'
 
@@ -165,21 +164,10 @@ async function seenBy(
   executor: Executor,
   signal: AbortSignal,
 ): Promise<readonly Result[]> {
-  const xids = new Set(rows.map(({ transaction }) => transaction.xid))
   for (let attempt = 1; ; attempt++) {
     const results = await executor.run({ statements, transaction: { begin: 'begin isolation level repeatable read', end: 'rollback' } })
-    const snapshot = String(results[0]!.rows[0]![0])
-    if (attempt >= UNSEEN_TRIES || signal.aborted || ![...xids].some((xid) => runsIn(snapshot, xid))) return results
-    await new Promise((resolve) => setTimeout(resolve, Math.min(attempt, 20)))
+    if (await sees(String(results[0]!.rows[0]![0]), rows, attempt, signal)) return results
   }
-}
-
-/** Whether a transaction (the low half of its number) has not ended for a snapshot `xmin:xmax:running,...`. */
-export function runsIn(snapshot: string, xid: number): boolean {
-  const [, xmax, running] = snapshot.split(':')
-  const low = (text: string): number => Number(BigInt.asUintN(32, BigInt(text)))
-  if (((xid - low(xmax!)) | 0) >= 0) return true
-  return running !== undefined && running !== '' && running.split(',').some((other) => low(other) === xid >>> 0)
 }
 
 function readRights(result: Result, asked: Question['rights'], access: Map<Table, Map<string, Access>>): void {

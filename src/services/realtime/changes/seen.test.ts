@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { runsIn } from './visibility.ts'
+import { runsIn } from './seen.ts'
 
 test.each([
   ['100:100:', 99, false],
