@@ -81,8 +81,8 @@ function sendHead({ config }: StorageContext, request: FastifyRequest, reply: Fa
     'cache-control': cacheControl(stored, header(request, 'if-none-match'), config.sharedMaxAge, 'must-revalidate'),
     'x-robots-tag': metadata?.xRobotsTag ?? 'none',
   }
-  reply.hijack()
   raw.writeHead(200, headers).end()
+  reply.hijack()
   return reply
 }
 

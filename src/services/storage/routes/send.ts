@@ -3,7 +3,6 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { StorageContext } from '../context.ts'
-import { errors } from '../errors.ts'
 import { type Conditions, type Downloaded, download } from '../objects/download.ts'
 import type { ObjectRow } from '../objects/object.ts'
 import { header } from './path.ts'
@@ -28,19 +27,14 @@ export async function sendObject(
   const found = await download(ctx, find, conditions)
   const headers = headersOf(found, request, ctx, options)
   const { raw } = reply
-  reply.hijack()
-  if (found.status === 304) {
-    writeHead(raw, 304, headers)
-    raw.end()
-    return reply
-  }
-  const { body } = found
+  const body = found.status === 304 ? undefined : found.body
   try {
-    writeHead(raw, found.status, headers)
+    raw.writeHead(found.status, headers)
   } catch (error) {
     if (body instanceof Readable) body.destroy()
-    throw refusedHeader(error)
+    throw error
   }
+  reply.hijack()
   if (!(body instanceof Readable)) {
     raw.end(body)
     return reply
@@ -52,17 +46,6 @@ export async function sendObject(
   })
   return reply
 }
-
-type Raw = FastifyReply['raw']
-
-function writeHead(raw: Raw, status: number, headers: Record<string, string>): void {
-  raw.writeHead(status, headers)
-}
-
-const refusedHeader = (error: unknown): unknown =>
-  (error as NodeJS.ErrnoException).code === 'ERR_INVALID_CHAR'
-    ? errors.invalidRequest((error as Error).message, 'invalid_header_char')
-    : error
 
 function headersOf(
   found: Downloaded,
