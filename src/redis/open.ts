@@ -1,12 +1,7 @@
 // A connection to Redis for what several instances share. Nothing may depend on it: while it is away, callers do without.
 import { createHash } from 'node:crypto'
 import type { Logger } from '../log/log.ts'
-
-const CONNECT_TIMEOUT_MS = 2_000
-const COMMAND_TIMEOUT_MS = 500
-const MAX_PAUSE_MS = 5_000
-/** Commands that wait for an answer; further ones fail at once. */
-const MAX_WAITING = 1_000
+import { clientOptions } from './options.ts'
 
 export interface Redis {
   /** Runs a script (prepared on the server once) on its keys; rejects in a bounded time, at once while there is no connection. */
@@ -17,17 +12,7 @@ export interface Redis {
 /** `redis://`, `rediss://` or `unix:///path`. Never fails: it connects, and connects again, in the background. The driver is loaded only where this is called. */
 export async function openRedis(url: string, log: Logger): Promise<Redis> {
   const { createClient } = await import('@redis/client')
-  const client = createClient({
-    disableOfflineQueue: true,
-    commandsQueueMaxLength: MAX_WAITING,
-    commandOptions: { timeout: COMMAND_TIMEOUT_MS },
-    ...(url.startsWith('unix://') ? {} : { url }),
-    socket: {
-      ...(url.startsWith('unix://') ? { path: url.slice('unix://'.length) } : {}),
-      connectTimeout: CONNECT_TIMEOUT_MS,
-      reconnectStrategy: (tries) => Math.min(100 * 2 ** tries, MAX_PAUSE_MS),
-    },
-  })
+  const client = createClient(clientOptions(url))
   let away = false
   client.on('error', (error: Error) => {
     if (!away) log.warn({ err: error }, 'Redis cannot be reached; this instance counts by itself until it can')

@@ -2,6 +2,7 @@
 import { openPool } from '../../pg/pool.ts'
 import { defineService } from '../../service/definition.ts'
 import { UndoList } from '../../service/undo-list.ts'
+import { openCluster } from './cluster/cluster.ts'
 import { realtimeEnv } from './env.ts'
 import { openApp } from './http/app.ts'
 import { openMetrics } from './metrics.ts'
@@ -61,15 +62,17 @@ export const realtime = defineService({
         client.release()
       }
       if (env.SEED_SELF_HOST) await store.replace(env.SELF_HOST_TENANT_NAME, selfHostedTenant(env))
+      const cluster = env.PLINTH_REDIS_URL === undefined ? undefined : await openCluster(env.PLINTH_REDIS_URL, log)
+      undo.defer(() => cluster?.close())
       const metrics = openMetrics(() => tenants.open)
       const tenants: Tenants = new Tenants({
         store,
         log,
         expirationMs: env.TENANT_CACHE_EXPIRATION_IN_MS,
         open: (record) =>
-          new Tenant(record, { env, log, measured: metrics.measured, cluster: undefined, decrypt: (value) => encryption.decrypt(value) }),
+          new Tenant(record, { env, log, measured: metrics.measured, cluster, decrypt: (value) => encryption.decrypt(value) }),
       })
-      const state: RealtimeState = { env, log, encryption, store, tenants, metrics, draining: false }
+      const state: RealtimeState = { env, log, encryption, store, tenants, metrics }
       const app = openApp(state)
       undo.defer(() => app.close())
       const sockets = openWebSockets(state)
@@ -81,7 +84,6 @@ export const realtime = defineService({
           await pool.query('select 1')
         },
         drain: () => {
-          state.draining = true
           for (const tenant of tenants.open) tenant.drain()
         },
         stop: () => undo.undo(),

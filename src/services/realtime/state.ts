@@ -13,6 +13,4 @@ export interface RealtimeState {
   readonly store: TenantStore
   readonly tenants: Tenants
   readonly metrics: Metrics
-  /** A stop has begun: nobody is let in any more. */
-  draining: boolean
 }

@@ -61,6 +61,12 @@ export class ChannelChanges {
     )
   }
 
+  /** What it was subscribed to is gone. */
+  renew(): void {
+    this.#subscribed = undefined
+    this.#again(0)
+  }
+
   close(): void {
     this.#closed = true
     clearTimeout(this.#retry)

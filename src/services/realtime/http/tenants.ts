@@ -91,14 +91,14 @@ export async function reloadTenant({ res, params }: Exchange, state: RealtimeSta
   const tenant = await state.tenants.byId(params[0]!)
   if (tenant === undefined) return answerJson(res, 404, NOT_FOUND)
   tenant.disconnectAll()
-  await tenant.stopDatabase()
+  await tenant.restartDatabase()
   answerEmpty(res, 204)
 }
 
 export async function shutdownTenant({ res, params }: Exchange, state: RealtimeState): Promise<void> {
   const tenant = await state.tenants.byId(params[0]!)
   if (tenant === undefined) return answerJson(res, 404, NOT_FOUND)
-  await tenant.stopDatabase()
+  await tenant.restartDatabase()
   answerEmpty(res, 204)
 }
 

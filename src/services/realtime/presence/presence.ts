@@ -39,6 +39,12 @@ export class TopicPresence {
     return this.#keys.has(tracker)
   }
 
+  trackedBy(tracker: Tracker): { key: string; ref: string; payload: string } | undefined {
+    const key = this.#keys.get(tracker)
+    const meta = key === undefined ? undefined : this.#metas.get(key)?.get(tracker)
+    return meta && { key: key!, ref: meta.ref, payload: meta.payload }
+  }
+
   /** The trackers, with what they track. */
   *entries(): Iterable<{ tracker: Tracker; key: string; ref: string; payload: string }> {
     for (const [key, metas] of this.#metas) for (const [tracker, { ref, payload }] of metas) yield { tracker, key, ref, payload }

@@ -1,5 +1,6 @@
 // One tenant at work: its record, its database, and everything of it that lives in this process.
 import { setTimeout as sleep } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import type { Logger } from '../../../log/log.ts'
 import { ConnectError, Executor } from '../../../pg/executor.ts'
 import { ProbeError } from '../authorization/probe.ts'
@@ -7,6 +8,7 @@ import { type ChangesFeed, type DatabaseBroadcasts, type DatabaseMessage, Subscr
 import { ChangeFrames } from '../channels/changes.ts'
 import type { Channel } from '../channels/channel.ts'
 import { Topic } from '../channels/topic.ts'
+import type { Cluster, ClusterLink } from '../cluster/cluster.ts'
 import type { RealtimeEnv } from '../env.ts'
 import { Rate, SAMPLE_MS } from '../limits/rate.ts'
 import type { Connection } from '../socket/connection.ts'
@@ -32,12 +34,6 @@ export interface SharedBroadcast {
   readonly event: string
   /** The payload's JSON text, or the bytes of a user broadcast. */
   readonly data: string | Buffer
-}
-
-export interface Cluster {
-  broadcast(tenant: string, message: SharedBroadcast): void
-  presence(tenant: string, topic: Topic, channel: Channel): void
-  users(tenant: string, here: number): number
 }
 
 export interface TenantContext {
@@ -76,6 +72,8 @@ export class Tenant {
   readonly #context: TenantContext
   readonly #sampling: NodeJS.Timeout
   readonly #closed = new AbortController()
+  /** The other instances, where there may be some. */
+  readonly #link: ClusterLink | undefined
 
   constructor(record: TenantRecord, context: TenantContext) {
     this.id = record.externalId
@@ -90,6 +88,7 @@ export class Tenant {
       joins: new Rate(record.maxJoinsPerSecond),
       changes: new Rate(record.maxEventsPerSecond),
     }
+    this.#link = context.cluster?.join(this)
     this.#sampling = setInterval(() => this.#sample(), SAMPLE_MS).unref()
   }
 
@@ -117,7 +116,7 @@ export class Tenant {
 
   /** In all instances. */
   get connectedUsers(): number {
-    return this.#context.cluster?.users(this.id, this.users.size) ?? this.users.size
+    return this.users.size + (this.#link?.users ?? 0)
   }
 
   /** The pool of the tenant's database; opened when first asked for. Undefined for a tenant without a database. */
@@ -172,7 +171,7 @@ export class Tenant {
   join(connection: Connection): void {
     this.counts.joins++
     this.users.add(connection)
-    this.#listening ??= this.feeds?.broadcasts.on((message) => this.#fromDatabase(message))
+    this.#listen()
   }
 
   disconnect(connection: Connection): void {
@@ -228,11 +227,11 @@ export class Tenant {
   }
 
   share(message: SharedBroadcast): void {
-    this.#context.cluster?.broadcast(this.id, message)
+    this.#link?.broadcast(message)
   }
 
   sharePresence(topic: Topic, channel: Channel): void {
-    this.#context.cluster?.presence(this.id, topic, channel)
+    this.#link?.presence(topic, channel)
   }
 
   #presenceDiff(topic: Topic, payload: string): void {
@@ -297,7 +296,9 @@ export class Tenant {
     this.rates.joins.limit = record.maxJoinsPerSecond
     const keys = before.jwtSecret !== record.jwtSecret || JSON.stringify(before.jwtJwks) !== JSON.stringify(record.jwtJwks)
     if (keys) this.#verifier = this.#verifierOf(record)
-    if (databaseOf(before) !== databaseOf(record)) void this.stopDatabase()
+    const { decrypt } = this.#context
+    if (!isDeepStrictEqual(settingsOf(before, decrypt), settingsOf(record, decrypt)))
+      this.restartDatabase().catch((error: unknown) => this.log.error({ err: error }, 'the connections to the database could not be ended'))
     if (keys || before.privateOnly !== record.privateOnly || before.suspend !== record.suspend) this.disconnectAll()
   }
 
@@ -306,8 +307,18 @@ export class Tenant {
     for (const connection of [...this.connections]) connection.disconnect()
   }
 
-  /** Gives up all connections to the tenant's database; they are made again when somebody needs one. */
-  async stopDatabase(): Promise<void> {
+  /** Gives up all connections to the tenant's database. They are made again when somebody needs one, which who subscribes to changes does at once. */
+  async restartDatabase(): Promise<void> {
+    await this.#stopDatabase()
+    for (const connection of this.connections) for (const channel of connection.channels.values()) channel.changes?.renew()
+    if (this.users.size > 0) this.#listen()
+  }
+
+  #listen(): void {
+    this.#listening ??= this.feeds?.broadcasts.on((message) => this.#fromDatabase(message))
+  }
+
+  async #stopDatabase(): Promise<void> {
     const [executor, feeds] = [this.#executor, this.#feeds]
     this.#executor = undefined
     this.#feeds = undefined
@@ -339,7 +350,8 @@ export class Tenant {
     clearInterval(this.#sampling)
     this.#closed.abort()
     this.disconnectAll()
-    await this.stopDatabase()
+    this.#link?.close()
+    await this.#stopDatabase()
   }
 
   #verifierOf({ jwtSecret, jwtJwks }: TenantRecord): TokenVerifier {
@@ -348,4 +360,3 @@ export class Tenant {
 }
 
 const topicKey = (subTopic: string, isPrivate: boolean): string => (isPrivate ? 'private ' : 'public ') + subTopic
-const databaseOf = ({ extensions }: TenantRecord): string => JSON.stringify(extensions.map(({ type, settings }) => [type, settings]))
