@@ -255,7 +255,7 @@ test('whoever waits too long is told so', async () => {
 test('connections are given back when they are idle or old', async () => {
   await using idle = open({ max: 2, maxIdleMs: 100 })
   await one(idle, 'select 1')
-  await expect.poll(() => idle.stats().open, { timeout: 3_000 }).toBe(0)
+  await expect.poll(() => idle.stats().open).toBe(0)
   await using old = open({ max: 1, maxLifetimeMs: 1 })
   const first = await one(old, 'select pg_backend_pid()')
   await expect.poll(() => one(old, 'select pg_backend_pid()')).not.toBe(first)
