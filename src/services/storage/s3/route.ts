@@ -17,6 +17,7 @@ import { headBucket } from './operations/head-bucket.ts'
 import { headObject } from './operations/head-object.ts'
 import { listBuckets } from './operations/list-buckets.ts'
 import { listMultipartUploads } from './operations/list-multipart-uploads.ts'
+import { listObjectVersions } from './operations/list-object-versions.ts'
 import { listObjects, listObjectsV2 } from './operations/list-objects.ts'
 import { listParts } from './operations/list-parts.ts'
 import { postObject } from './operations/post-object.ts'
@@ -57,7 +58,6 @@ const SUBRESOURCES: ReadonlySet<string> = new Set([
   'tagging',
   'torrent',
   'versioning',
-  'versions',
   'website',
 ])
 
@@ -95,6 +95,7 @@ function ofBucket(asked: Asked): Operation | undefined {
       if (query.has('uploads')) return listMultipartUploads
       if (query.has('location')) return getBucketLocation
       if (query.has('versioning')) return getBucketVersioning
+      if (query.has('versions')) return listObjectVersions
       return query.get('list-type') === '2' ? listObjectsV2 : listObjects
     case 'HEAD':
       return headBucket

@@ -1,8 +1,8 @@
 // ListObjects and ListObjectsV2: the same page, told in two ways.
 import { bucketForService } from '../../buckets/bucket.ts'
-import { iso } from '../../objects/object.ts'
 import type { Exchange, Operation } from '../exchange.ts'
-import { type Entry, listPage } from '../listing.ts'
+import { contentsOf } from '../list-entry.ts'
+import { listPage } from '../listing.ts'
 import { continuationToken, encodingOf, pageSize, readContinuationToken } from '../parameters.ts'
 import type { XmlTree } from '../xml/write.ts'
 
@@ -70,11 +70,3 @@ interface Listed extends XmlTree {
   readonly Contents: readonly XmlTree[]
   readonly CommonPrefixes: readonly XmlTree[]
 }
-
-const contentsOf = ({ name, updated_at, metadata }: Entry, encode: (text: string) => string): XmlTree => ({
-  Key: encode(name),
-  LastModified: updated_at === null ? undefined : iso(updated_at),
-  ETag: metadata?.eTag,
-  Size: metadata?.size ?? 0,
-  StorageClass: 'STANDARD',
-})

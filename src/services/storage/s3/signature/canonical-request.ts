@@ -23,25 +23,29 @@ export function* canonicalRequests(claim: Claim, request: SignedRequest): Genera
   const query = canonicalQuery(request.pairs)
   const names = [...claim.signedHeaders].sort()
   const payloads = payloadHashes(claim, request)
-  const heads = new Set<string>()
-  for (const host of request.hosts) {
-    heads.add(canonicalHeaders(names, request.headers, host, true))
-    heads.add(canonicalHeaders(names, request.headers, host, false))
+  for (const { host, path } of places(request)) {
+    const heads = new Set([canonicalHeaders(names, request.headers, host, true), canonicalHeaders(names, request.headers, host, false)])
+    for (const head of heads) for (const payload of payloads) yield [request.method, path, query, head, names.join(';'), payload].join('\n')
   }
-  for (const head of heads)
-    for (const path of canonicalPaths(request))
-      for (const payload of payloads) yield [request.method, path, query, head, names.join(';'), payload].join('\n')
 }
 
-function canonicalPaths({ path, prefixes }: SignedRequest): Set<string> {
+interface Place {
+  readonly host: string
+  readonly path: string
+}
+
+function* places({ path, prefixes, hosts }: SignedRequest): Generator<Place> {
   const escaped = path
     .split('/')
     .map((part) => encodeRfc3986(decodeLeniently(part)))
     .join('/')
-  const paths = new Set<string>()
-  for (const prefix of prefixes) paths.add(prefix.replace(/\/+$/, '') + path || '/')
-  for (const prefix of prefixes) paths.add(prefix.replace(/\/+$/, '') + escaped || '/')
-  return paths
+  const paths = path === escaped ? [path] : [path, escaped]
+  const before = prefixes.map((prefix) => prefix.replace(/\/+$/, ''))
+  for (const one of paths) for (const host of hosts) for (const prefix of before) yield { host, path: prefix + one || '/' }
+  // s3cmd takes the whole endpoint, its path too, for the name of a host.
+  const base = /^\/s3(?=\/|$)/.exec(path)?.[0]
+  if (base === undefined) return
+  for (const host of hosts) for (const prefix of before) yield { host: host + prefix + base, path: path.slice(base.length) || '/' }
 }
 
 function canonicalQuery(pairs: readonly Pair[]): string {

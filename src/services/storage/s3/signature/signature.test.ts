@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 import { describe, expect, test } from 'vitest'
 import { StorageError } from '../../errors.ts'
@@ -98,6 +99,20 @@ describe('what AWS has signed', () => {
 })
 
 const MISMATCH = /^SignatureDoesNotMatch: The request signature we calculated does not match the signature you provided\. Check/
+test('the path of the endpoint may have been signed as a part of the host', () => {
+  const signing = new SigningKeys().of(credentials.secrets[0]!, '20130524', 'us-east-1', 's3')
+  const signatureOver = (host: string, path: string) => {
+    const text = `GET\n${path}\n\nhost:${host}\nx-amz-content-sha256:${EMPTY}\nx-amz-date:20130524T000000Z\n\n${plain}\n${EMPTY}`
+    return signing.sign(`AWS4-HMAC-SHA256\n20130524T000000Z\n${SCOPE}\n${createHash('sha256').update(text).digest('hex')}`)
+  }
+  const ask = (url: string, signature: string) => verify({ url, signed: plain, signature, prefixes: ['/storage/v1'] })
+  const host = `${base.host}/storage/v1/s3`
+  expect(ask('/s3/b/k', signatureOver(host, '/b/k'))).toBe(SCOPE)
+  expect(ask('/s3', signatureOver(host, '/'))).toBe(SCOPE)
+  expect(ask('/s3/b/k2', signatureOver(host, '/b/k'))).toMatch(MISMATCH)
+  expect(ask('/s3/b/k', signatureOver(`${base.host}/s3`, '/b/k'))).toMatch(MISMATCH)
+})
+
 describe('a request is refused', () => {
   test.each<[string, Example, RegExp]>([
     ['with another path', { ...get, url: '/test.txT' }, MISMATCH],
