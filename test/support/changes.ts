@@ -23,6 +23,9 @@ export interface ListenOptions {
   readonly within?: number
 }
 
+/** What many get is read once. */
+const read = new WeakMap<Buffer, { readonly text: string; readonly data: Data }>()
+
 /** Entries get the ids 1, 2, ... */
 export async function listenTo(
   feed: ChangesFeed,
@@ -63,8 +66,9 @@ export async function listenTo(
     token: '',
     entries: (Array.isArray(entries) ? entries : [entries]).map((raw, index) => ({ entry: { raw }, id: index + 1 })),
     deliver(message) {
-      const text = message.data.toString()
-      messages.push({ ids: message.ids, data: JSON.parse(text), text })
+      const known = read.get(message.data) ?? { text: message.data.toString(), data: JSON.parse(message.data.toString()) }
+      read.set(message.data, known)
+      messages.push({ ids: message.ids, ...known })
       wake()
       return deliver?.(message)
     },

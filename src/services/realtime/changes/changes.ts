@@ -248,6 +248,7 @@ class Changes implements ChangesFeed, StreamSink {
           return
         }
         this.#log.debug({ err: error as Error }, 'the database is away: changes wait')
+        if (waitMs === RETRY_MS.first) this.#reader.reconnect()
       }
       await sleep(waitMs, undefined, { signal: this.#stop.signal }).catch(() => undefined) // aborted: the loop ends
       waitMs = Math.min(waitMs * 2, RETRY_MS.most)

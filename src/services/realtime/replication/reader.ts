@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../../../log/log.ts'
 import type { ConnectionOptions } from '../../../pg/connection-options.ts'
 import type { Executor } from '../../../pg/executor.ts'
-import { ReplicationConnection, type ReplicationError } from './connection.ts'
+import { ReplicationConnection, ReplicationError } from './connection.ts'
 import { type Begin, type Change, type Relation, readPgoutput, rowOf } from './pgoutput.ts'
 import { dropAbandoned, dropSlot, idleSlots, type Slot, slotState, startStatement, takeSlot } from './slot.ts'
 
@@ -102,6 +102,11 @@ export class SlotReader {
 
   confirm(lsn: bigint): void {
     this.#connection?.confirm(lsn)
+  }
+
+  /** Gives the connection up and makes another: a server that shuts down waits for as long as we have not confirmed everything. */
+  reconnect(): void {
+    this.#connection?.destroy(new ReplicationError('the database is away'))
   }
 
   pause(): void {
