@@ -25,6 +25,8 @@ import { serviceRoutes } from './routes/service.ts'
 import { signingRoutes } from './routes/signing.ts'
 import { uploadRoutes } from './routes/uploads.ts'
 import { isS3, s3Handler } from './s3/handle.ts'
+import { uploadExpiry } from './tus/expiry.ts'
+import { tusRoutes } from './tus/routes.ts'
 
 const PORT = 5_000
 /** Connections beside those of requests: that which shows the instance alive, and one for locks of resumable uploads. */
@@ -84,11 +86,19 @@ export const storage = defineService({
       }
       const app = await buildApp(ctx, {
         json: [serviceRoutes, bucketRoutes, downloadRoutes, listRoutes, changeRoutes, signingRoutes, renderRoutes],
-        bytes: [uploadRoutes],
+        bytes: [uploadRoutes, tusRoutes],
         own: [],
       })
       undo.defer(() => app.close())
-      const housekeeping = new Housekeeping({ url: env.DATABASE_URL, backend, log, uploadExpiryMs: env.TUS_URL_EXPIRY_MS })
+      const housekeeping = new Housekeeping({
+        url: env.DATABASE_URL,
+        backend,
+        log,
+        uploadExpiryMs: env.TUS_URL_EXPIRY_MS,
+        chores: [
+          uploadExpiry({ url: env.DATABASE_URL, backend, expiryMs: env.TUS_URL_EXPIRY_MS, versionSeparator: config.versionSeparator }),
+        ],
+      })
       undo.defer(() => housekeeping.close())
       housekeeping.start()
       const s3 = env.S3_PROTOCOL_ENABLED ? s3Handler(ctx) : undefined

@@ -20,7 +20,11 @@ export async function* unknownUploads(client: pg.Client, backend: Backend, befor
 async function withoutRow(client: pg.Client, uploads: readonly StoredUpload[]): Promise<StoredUpload[]> {
   if (uploads.length === 0) return []
   const ids = uploads.map(({ uploadId }) => uploadId)
-  const { rows } = await client.query<{ id: string }>('select id from storage.s3_multipart_uploads where id = any($1)', [ids])
+  const { rows } = await client.query<{ id: string }>(
+    `select id from storage.s3_multipart_uploads where id = any($1)
+     union all select upload_id from plinth_storage.resumable_uploads where upload_id = any($1)`,
+    [ids],
+  )
   const known = new Set(rows.map(({ id }) => id))
   return uploads.filter(({ uploadId }) => !known.has(uploadId))
 }
