@@ -1,127 +1,125 @@
-// What the gateway costs: one trivial handler answered by a bare Node server, through the gateway in this process (key, ACL, CORS and
-// request-transformer on), and through the gateway over a socket, in alternating rounds. `npm run bench -- gateway [ROUNDS]`
-import { fork } from 'node:child_process'
-import { createServer, type RequestListener } from 'node:http'
-import { type AddressInfo, connect } from 'node:net'
-import { join } from 'node:path'
+// What the gateway costs, with key-auth, acl, cors and request-transformer on, at 64 connections: nginx (Debian's, one worker), a proxy
+// that is undici and nothing else, and `plinth serve gateway`, all before the same service and in turn; then the gateway with its service
+// in the same process, with 5,000 routes, with a gigabyte streaming through, and with WebSockets that say nothing. The last line is the
+// ratio of the gateway over sockets to nginx. `npm run bench -- gateway [--rounds 5] [--seconds 2] [--only requests|routes|streams|first-byte|websockets]`
+import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { setFlagsFromString } from 'node:v8'
-import { readEnv } from '../src/env/read.ts'
-import { Dispatcher } from '../src/http/dispatch.ts'
-import { serveEndpoint } from '../src/http/server.ts'
-import { silentLog } from '../src/log/log.ts'
-import { gatewayEnv } from '../src/services/gateway/env.ts'
-import { gateway } from '../src/services/gateway/index.ts'
+import { KEY, KEYS, routesFile } from './gateway/config.ts'
+import { firstByte, streams, websockets } from './gateway/limits.ts'
+import { type Running, startNginx, startNginxProxy } from './gateway/nginx.ts'
+import { cpuSeconds, freePort, median, startGateway, startRole } from './gateway/processes.ts'
+import { BODY, roles } from './gateway/roles.ts'
+import { type LoadOutcome, type LoadPlan, runLoad } from './rest/load.ts'
 
-const CONNECTIONS = 32
-const ROUND_MS = 2_000
-const KEY = 'sb_publishable_benchmark'
-const BODY = JSON.stringify(Array.from({ length: 10 }, (_, id) => ({ id, task: 'a row of ten' })))
-
-const answer: RequestListener = (_, res) => {
-  res.writeHead(200, ['Content-Type', 'application/json; charset=utf-8', 'Content-Length', String(BODY.length)])
-  res.end(BODY)
+const self = fileURLToPath(import.meta.url)
+const CONNECTIONS = 64
+const option = (name: string, fallback: string): string => {
+  const at = process.argv.indexOf(`--${name}`)
+  return at < 0 ? fallback : (process.argv[at + 1] ?? fallback)
 }
+const rounds = Number(option('rounds', '5'))
+const measureMs = Number(option('seconds', '2')) * 1_000
+const only = option('only', '')
+const asked = (name: string) => only === '' || only === name
 
-/** Requests on CONNECTIONS sockets, each as soon as the one before is answered, for ROUND_MS. Runs in a process of its own. */
-async function load(port: number): Promise<number> {
-  const request = Buffer.from(
-    `GET /rest/v1/todos?select=id,task&limit=10 HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\napikey: ${KEY}\r\nAuthorization: Bearer ${KEY}\r\nAccept: */*\r\nAccept-Encoding: gzip\r\nUser-Agent: bench\r\nX-Client-Info: supabase-js/2\r\n\r\n`,
+function load(port: number, paths: readonly string[]): Promise<LoadOutcome> {
+  const requests = paths.map(
+    (path) =>
+      `GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\napikey: ${KEY}\r\nAuthorization: Bearer ${KEY}\r\nAccept: */*\r\nAccept-Encoding: gzip\r\nUser-Agent: bench\r\nX-Client-Info: supabase-js/2\r\n\r\n`,
   )
-  const end = performance.now() + ROUND_MS
-  let answered = 0
-  await Promise.all(
-    Array.from(
-      { length: CONNECTIONS },
-      () =>
-        new Promise<void>((resolve, reject) => {
-          let left = 0
-          const socket = connect(port, '127.0.0.1', () => socket.write(request))
-          socket.setNoDelay(true)
-          socket.on('error', reject)
-          socket.on('data', (chunk) => {
-            if (left === 0) {
-              const text = chunk.toString('latin1')
-              const head = text.indexOf('\r\n\r\n')
-              const length = /content-length: (\d+)/i.exec(text)
-              if (head < 0 || !length || !text.startsWith('HTTP/1.1 200'))
-                return reject(new Error(`unexpected answer: ${text.slice(0, 200)}`))
-              left = head + 4 + Number(length[1])
-            }
-            left -= chunk.length
-            if (left > 0) return
-            answered++
-            if (performance.now() < end) socket.write(request)
-            else socket.end(resolve)
-          })
-        }),
-    ),
-  )
-  return answered / (ROUND_MS / 1_000)
-}
-
-async function startGateway(origin: string | undefined): Promise<{ port: number; stop: () => Promise<void> }> {
-  const dispatcher = new Dispatcher()
-  const env = readEnv(gatewayEnv, {
-    KONG_PROXY_LISTEN: '127.0.0.1:0',
-    KONG_DECLARATIVE_CONFIG: join(process.env['PLINTH_ROOT'] ?? process.cwd(), 'src/services/gateway/defaults/self-hosted.yml'),
-    SUPABASE_ANON_KEY: 'anon',
-    SUPABASE_SERVICE_KEY: 'service',
-    SUPABASE_PUBLISHABLE_KEY: KEY,
-    SUPABASE_SECRET_KEY: 'sb_secret_benchmark',
-    ANON_KEY_ASYMMETRIC: 'anon.token',
-    SERVICE_ROLE_KEY_ASYMMETRIC: 'service.token',
-    DASHBOARD_USERNAME: 'u',
-    DASHBOARD_PASSWORD: 'p',
-    ...(origin === undefined ? {} : { REST_URL: origin }),
+  const plan: LoadPlan = { host: '127.0.0.1', port, requests, connections: CONNECTIONS, warmupMs: 200, measureMs }
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [self, '--load', JSON.stringify(plan)], { stdio: ['ignore', 'pipe', 'inherit'] })
+    let out = ''
+    child.stdout.on('data', (chunk: Buffer) => {
+      out += chunk.toString()
+    })
+    child.on('exit', (code) => (code === 0 ? resolve(JSON.parse(out) as LoadOutcome) : reject(new Error(`the load ended with ${code}`))))
   })
-  if (origin === undefined) dispatcher.register(['rest'], [{ port: 3000, handle: answer }])
-  const service = await gateway.start(env, { log: silentLog, dispatcher, signal: new AbortController().signal })
-  const server = await serveEndpoint(service.endpoints[0]!, '127.0.0.1', 0)
-  return {
-    port: server.port,
-    async stop() {
-      await server.close(0)
-      await service.stop()
-    },
+}
+
+class Way {
+  readonly perSecond: number[] = []
+  readonly cpu: number[] = []
+  readonly #paths: readonly string[]
+  readonly name: string
+  readonly process: Running
+
+  constructor(name: string, running: Running, paths: readonly string[] = ['/rest/v1/todos?select=id,task&limit=10']) {
+    this.name = name
+    this.process = running
+    this.#paths = paths
+  }
+
+  async run(counts: boolean): Promise<void> {
+    const before = cpuSeconds(this.process.pid)
+    const { perSecond, errors, requests } = await load(this.process.port, this.#paths)
+    if (errors > 0) throw new Error(`${this.name}: ${errors} answers were no 2xx`)
+    if (!counts) return
+    this.perSecond.push(perSecond)
+    this.cpu.push(((cpuSeconds(this.process.pid) - before) / requests) * 1e6)
+  }
+
+  tell(): void {
+    console.log(
+      `${this.name.padEnd(34)} ${median(this.perSecond).toFixed(0).padStart(6)} requests/s  ${median(this.cpu).toFixed(0)} µs of CPU each`,
+    )
+  }
+
+  /** Of the other's requests a second: the median of the rounds, in each of which both ran. */
+  ratio(other: Way): number {
+    return median(this.perSecond.map((value, round) => value / other.perSecond[round]!))
   }
 }
 
+/** In turn; the first round warms up and does not count. */
+async function alternate(ways: readonly Way[]): Promise<void> {
+  for (let round = 0; round <= rounds; round++) for (const way of ways) await way.run(round > 0)
+  for (const way of ways) way.tell()
+}
+
 async function main(): Promise<void> {
-  // As the program itself runs (src/cli.ts).
-  setFlagsFromString('--no-allocation-site-pretenuring')
-  const rounds = Number(process.argv[2] ?? 5)
-  const bare = createServer(answer)
-  await new Promise<void>((resolve) => bare.listen(0, '127.0.0.1', resolve))
-  const { port } = bare.address() as AddressInfo
-  const [here, network] = await Promise.all([startGateway(undefined), startGateway(`http://127.0.0.1:${port}`)])
-  const ways = [
-    { name: 'bare Node server', port, perSecond: [] as number[] },
-    { name: 'gateway, service in this process', port: here.port, perSecond: [] as number[] },
-    { name: 'gateway, service over a socket (same process)', port: network.port, perSecond: [] as number[] },
-  ]
-  // The first round of each warms up and does not count.
-  for (let round = 0; round <= rounds; round++)
-    for (const way of ways) {
-      const measured = await inChild(way.port)
-      if (round > 0) way.perSecond.push(measured)
-    }
-  for (const { name, perSecond } of ways) console.log(`${name.padEnd(48)} ${Math.round(median(perSecond))} requests/s`)
-  const [first, second, third] = ways.map(({ perSecond }) => median(perSecond)) as [number, number, number]
-  console.log(`over a socket ${(third / first).toFixed(2)}`)
-  console.log(`ratio ${(second / first).toFixed(2)}`)
-  await Promise.all([here.stop(), network.stop(), new Promise((resolve) => bare.close(resolve))])
+  const echo = await startNginx(await freePort(), 'default_type application/json;', `location / { return 200 '${BODY}'; }`)
+  if (!echo) throw new Error('nginx is the peer and the service here: apt-get install nginx')
+  const origin = `http://127.0.0.1:${echo.port}`
+  const started: Running[] = [echo]
+  const keep = <T extends Running>(running: T): T => {
+    started.push(running)
+    return running
+  }
+  let last = ''
+  if (asked('requests')) {
+    const nginx = new Way('nginx', keep((await startNginxProxy(await freePort(), echo.port))!))
+    const undici = new Way('undici and nothing else', keep(await startRole(self, 'undici', String(echo.port))))
+    const gateway = new Way('gateway, service over a socket', keep(await startGateway(routesFile(origin, 10), KEYS)))
+    const file = routesFile('http://service:3000', 10)
+    const here = new Way(
+      'gateway, service in this process',
+      keep(await startRole(self, 'here', '', { ...KEYS, KONG_DECLARATIVE_CONFIG: file })),
+    )
+    await alternate([nginx, undici, gateway, here])
+    console.log(`over a socket, of undici ${gateway.ratio(undici).toFixed(2)}`)
+    console.log(`in this process, of nginx ${here.ratio(nginx).toFixed(2)}`)
+    last = `ratio ${gateway.ratio(nginx).toFixed(2)}`
+  }
+  if (asked('routes')) {
+    const spread = Array.from({ length: 50 }, (_, i) => `/tenant-${i % 500}/part-${i}/todos?limit=10`)
+    const few = new Way('10 routes', keep(await startGateway(routesFile(origin, 10), KEYS)), spread.slice(0, 9))
+    const many = new Way('5,000 routes', keep(await startGateway(routesFile(origin, 5_000), KEYS)), spread)
+    await alternate([few, many])
+    console.log(`5,000 routes, of 10 routes ${many.ratio(few).toFixed(2)}`)
+  }
+  if (asked('streams') || asked('first-byte') || asked('websockets')) {
+    const service = keep(await startRole(self, 'service'))
+    if (asked('streams')) await streams(service, keep((await startNginxProxy(await freePort(), service.port))!), Math.min(rounds, 3), 1e9)
+    if (asked('first-byte')) await firstByte(100)
+    if (asked('websockets')) await websockets(service, 3_000)
+  }
+  for (const running of started.reverse()) await running.stop()
+  if (last !== '') console.log(last)
 }
 
-function inChild(port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const child = fork(fileURLToPath(import.meta.url), ['--load', String(port)])
-    child.once('message', (value) => resolve(Number(value)))
-    child.once('exit', (code) => (code === 0 ? undefined : reject(new Error(`the load generator ended with ${code}`))))
-  })
-}
-
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!
-
-if (process.argv[2] === '--load') process.send?.(await load(Number(process.argv[3])))
+const [mode, what = '', argument = ''] = process.argv.slice(2)
+if (mode === '--load') process.stdout.write(JSON.stringify(await runLoad(JSON.parse(what) as LoadPlan)))
+else if (mode === '--role') process.send?.(await roles[what]!(argument))
 else await main()

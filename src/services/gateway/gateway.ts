@@ -22,6 +22,7 @@ import type { Route, Service } from './plan.ts'
 import { Deadlines } from './proxy/deadlines.ts'
 import { failureOf } from './proxy/failure.ts'
 import { hookHead, LateAnswer } from './proxy/here.ts'
+import { JoinedAnswer } from './proxy/joined-answer.ts'
 import { proxyOverNetwork } from './proxy/network.ts'
 import { balancedPlace, type Overrides, type Place, placeOf } from './proxy/place.ts'
 import type { Pools } from './proxy/pools.ts'
@@ -300,7 +301,8 @@ export class Gateway {
     if (exchange.route.filtersBodies) this.#filterBody(exchange, res)
     proxyOverNetwork({
       exchange,
-      res,
+      answer: new JoinedAnswer(res),
+      client: res,
       service,
       path,
       headers: lines,

@@ -24,6 +24,18 @@ export class HeaderTable {
     return new HeaderTable(lines, keys)
   }
 
+  /** Of lines as they come off the wire. */
+  static fromBytes(raw: readonly Buffer[]): HeaderTable {
+    const lines: string[] = []
+    const keys: string[] = []
+    for (let i = 0; i + 1 < raw.length; i += 2) {
+      const name = raw[i]!.toString('latin1')
+      lines.push(name, raw[i + 1]!.toString('latin1'))
+      keys.push(name.toLowerCase())
+    }
+    return new HeaderTable(lines, keys)
+  }
+
   copy(): HeaderTable {
     return new HeaderTable(this.#lines.slice(), this.#keys.slice())
   }
@@ -89,7 +101,20 @@ export class HeaderTable {
 
   /** Drops every line whose lower-case name is asked for. */
   removeWhere(drop: (key: string) => boolean): void {
-    for (let at = this.#keys.length - 1; at >= 0; at--) if (drop(this.#keys[at]!)) this.#cut(at)
+    const [keys, lines] = [this.#keys, this.#lines]
+    let kept = 0
+    for (let at = 0; at < keys.length; at++) {
+      const key = keys[at]!
+      if (drop(key)) continue
+      if (kept < at) {
+        keys[kept] = key
+        lines[kept * 2] = lines[at * 2]!
+        lines[kept * 2 + 1] = lines[at * 2 + 1]!
+      }
+      kept++
+    }
+    keys.length = kept
+    lines.length = kept * 2
   }
 
   keys(): readonly string[] {

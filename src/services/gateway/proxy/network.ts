@@ -1,13 +1,13 @@
 // A request to a service over the network: streamed both ways with back-pressure, ended when either side goes, tried again where
 // nothing can have happened yet.
-import type { ServerResponse } from 'node:http'
-import type { Pool, Dispatcher as Undici } from 'undici'
+import type { Client, Dispatcher as Undici } from 'undici'
 import type { ErrorName } from '../errors.ts'
 import type { Exchange } from '../exchange.ts'
 import { HeaderTable } from '../header-table.ts'
 import type { Service } from '../plan.ts'
 import { announcesBody } from '../read-ahead.ts'
 import { failureOf, SilenceError } from './failure.ts'
+import type { Lanes } from './pools.ts'
 
 /** Methods whose requests are not sent twice once anything was sent. */
 const ONCE = new Set(['POST', 'PATCH', 'LOCK'])
@@ -16,22 +16,28 @@ const ONCE = new Set(['POST', 'PATCH', 'LOCK'])
 export type Carried = Pick<Exchange, 'req' | 'method' | 'body'>
 
 /** Where the answer goes: the client's response, or what stands before it. */
-export type AnswerSink = Pick<ServerResponse, 'flushHeaders' | 'addTrailers'> & {
-  writeHead(status: number, lines: string[]): unknown
-  write(chunk: Buffer): boolean
-  end(): unknown
+export interface AnswerSink {
+  head(status: number, lines: string[]): void
+  /** False asks to wait for `drain`. */
+  write(piece: Buffer): boolean
+  end(trailers?: readonly [string, string][]): void
+}
+
+/** Tells of the client: when it takes more, and when it has gone. */
+export interface AnswerEvents {
   once(event: 'drain' | 'close', listener: () => void): unknown
   off(event: 'drain' | 'close', listener: () => void): unknown
 }
 
 export interface NetworkCall {
   readonly exchange: Carried
-  readonly res: AnswerSink
+  readonly answer: AnswerSink
+  readonly client: AnswerEvents
   readonly service: Pick<Service, 'retries' | 'readTimeoutMs'>
   readonly path: string
   readonly headers: readonly string[]
   /** Where the next try goes: the same address, or the next target. */
-  nextPool(): Pool | ErrorName
+  nextPool(): Lanes | ErrorName
   /** A try came to nothing. */
   tryFailed?(name: ErrorName): void
   /** The head of the answer as it goes to the client. */
@@ -60,17 +66,22 @@ class NetworkExchange implements Undici.DispatchHandler {
   #requestSent = false
   #answered = false
   #over = false
+  readonly #timeoutMs: number
+  #passedAt = 0
   #timer: NodeJS.Timeout | undefined
   #resume: (() => void) | undefined
+  #lanes: Lanes | undefined
+  #client: Client | undefined
 
   constructor(call: NetworkCall) {
     this.#call = call
     this.#triesLeft = call.service.retries
     this.#body = bodyOf(call.exchange)
+    this.#timeoutMs = Math.max(call.service.readTimeoutMs, 1)
   }
 
   start(): void {
-    this.#call.res.once('close', this.#clientGone)
+    this.#call.client.once('close', this.#clientGone)
     this.#try()
   }
 
@@ -90,8 +101,10 @@ class NetworkExchange implements Undici.DispatchHandler {
       return
     }
     this.#sent = false
+    this.#lanes = pool
+    this.#client = pool.take()
     try {
-      pool.dispatch({ path, method: exchange.method as Undici.HttpMethod, headers: headers as string[], body: this.#body }, this)
+      this.#client.dispatch({ path, method: exchange.method as Undici.HttpMethod, headers: headers as string[], body: this.#body }, this)
     } catch (error) {
       this.onError(error as Error)
     }
@@ -104,46 +117,41 @@ class NetworkExchange implements Undici.DispatchHandler {
       return
     }
     this.#sent = true
-    if (this.#timer) this.#timer.refresh()
-    else this.#timer = setTimeout(this.#silence, Math.max(this.#call.service.readTimeoutMs, 1))
+    this.#passed()
+    this.#timer ??= setTimeout(this.#silence, this.#timeoutMs)
   }
 
   onBodySent(): void {
     this.#bodyTouched = true
-    this.#timer?.refresh()
+    this.#passed()
   }
 
   onRequestSent(): void {
     this.#requestSent = true
-    this.#timer?.refresh()
+    this.#passed()
   }
 
   onHeaders(status: number, raw: Buffer[], resume: () => void): boolean {
-    this.#timer?.refresh()
+    this.#passed()
     if (status < 200) return true
-    const { res, finishHead } = this.#call
+    const { answer, finishHead } = this.#call
     this.#answered = true
     this.#resume = resume
-    const table = HeaderTable.fromRaw(raw.map((line) => line.toString('latin1')))
-    const head = finishHead(status, table)
-    res.writeHead(head.status, head.headers)
-    // The head does not wait for the first piece of the body.
-    if (!hasNoBody(status) && this.#call.exchange.method !== 'HEAD') res.flushHeaders()
+    const head = finishHead(status, HeaderTable.fromBytes(raw))
+    answer.head(head.status, head.headers)
     return true
   }
 
   onData(chunk: Buffer): boolean {
-    this.#timer?.refresh()
-    if (this.#call.res.write(chunk)) return true
-    this.#call.res.once('drain', this.#drained)
+    this.#passed()
+    if (this.#call.answer.write(chunk)) return true
+    this.#call.client.once('drain', this.#drained)
     return false
   }
 
   onComplete(trailers: string[] | Buffer[] | null): void {
     this.#finish()
-    const { res } = this.#call
-    if (trailers && trailers.length > 0) addTrailers(res, trailers.map(String))
-    res.end()
+    this.#call.answer.end(trailers && trailers.length > 0 ? pairs(trailers) : undefined)
   }
 
   onError(error: Error): void {
@@ -153,6 +161,7 @@ class NetworkExchange implements Undici.DispatchHandler {
     if (!this.#answered && this.#mayTryAgain(error)) {
       this.#triesLeft--
       this.#abort = undefined
+      this.#leave()
       // Not within undici's own bookkeeping of the connection that failed.
       setImmediate(() => {
         if (!this.#over) this.#try()
@@ -179,26 +188,47 @@ class NetworkExchange implements Undici.DispatchHandler {
     return error instanceof SilenceError && !this.#requestSent && this.#body === req && !req.complete && !req.isPaused()
   }
 
+  /** Something passed: the time-out begins anew. The timer itself is set again when it runs out, not thousands of times before. */
+  #passed(): void {
+    this.#passedAt = performance.now()
+  }
+
   readonly #silence = (): void => {
-    this.#abort?.(new SilenceError('no byte passed within the time-out'))
+    this.#timer = undefined
+    // Between two tries: the next connection sets the timer.
+    if (!this.#abort) return
+    const left = this.#passedAt + this.#timeoutMs - performance.now()
+    if (left >= 1) this.#timer = setTimeout(this.#silence, left)
+    else this.#abort(new SilenceError('no byte passed within the time-out'))
   }
 
   readonly #drained = (): void => {
-    this.#timer?.refresh()
+    this.#passed()
     this.#resume?.()
   }
 
   readonly #clientGone = (): void => {
     if (this.#over) return
+    // A connection that is still being made is nobody's any more.
+    if (!this.#abort && this.#client) {
+      this.#lanes?.drop(this.#client)
+      this.#client = undefined
+    }
     this.#finish()
     this.#abort?.()
   }
 
+  #leave(): void {
+    if (this.#client) this.#lanes?.give(this.#client)
+    this.#client = undefined
+  }
+
   #finish(): void {
     this.#over = true
+    this.#leave()
     clearTimeout(this.#timer)
-    this.#call.res.off('close', this.#clientGone)
-    this.#call.res.off('drain', this.#drained)
+    this.#call.client.off('close', this.#clientGone)
+    this.#call.client.off('drain', this.#drained)
   }
 }
 
@@ -207,10 +237,8 @@ function bodyOf({ req, body }: Carried): Exchange['req'] | Buffer | null {
   return body ?? (announcesBody(req) ? req : null)
 }
 
-const hasNoBody = (status: number) => status === 204 || status === 304
-
-function addTrailers(res: AnswerSink, raw: readonly string[]): void {
+function pairs(raw: readonly (string | Buffer)[]): [string, string][] {
   const lines: [string, string][] = []
-  for (let i = 0; i + 1 < raw.length; i += 2) lines.push([raw[i]!, raw[i + 1]!])
-  res.addTrailers(lines)
+  for (let i = 0; i + 1 < raw.length; i += 2) lines.push([String(raw[i]), String(raw[i + 1])])
+  return lines
 }

@@ -2,6 +2,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { HeaderTable } from '../header-table.ts'
+import { JoinedAnswer } from '../proxy/joined-answer.ts'
 import type { Upgrade } from './flight.ts'
 
 export interface Answer {
@@ -71,6 +72,7 @@ export class HeadAnswer extends PassingAnswer {
 export class ClientAnswer implements Answer {
   readonly res: ServerResponse
   readonly #upgrade: Upgrade | undefined
+  readonly #out: JoinedAnswer
   status = 0
   bytes = 0
   headers: HeaderTable | undefined
@@ -78,6 +80,7 @@ export class ClientAnswer implements Answer {
   constructor(res: ServerResponse, upgrade: Upgrade | undefined) {
     this.res = res
     this.#upgrade = upgrade
+    this.#out = new JoinedAnswer(res)
   }
 
   head(status: number, headers: HeaderTable): void {
@@ -87,18 +90,16 @@ export class ClientAnswer implements Answer {
     if (status === 101) return
     // An upgrade that turned out to be an ordinary answer.
     if (this.#upgrade && !this.res.socket && !this.#upgrade.socket.destroyed) this.res.assignSocket(this.#upgrade.socket as Socket)
-    this.res.writeHead(status, headers.toRaw())
-    if (status !== 204 && status !== 304 && this.res.req.method !== 'HEAD') this.res.flushHeaders()
+    this.#out.head(status, headers.toRaw())
   }
 
   write(chunk: Buffer): boolean {
     this.bytes += chunk.length
-    return this.res.write(chunk)
+    return this.#out.write(chunk)
   }
 
   end(trailers?: readonly [string, string][]): void {
-    if (trailers && trailers.length > 0) this.res.addTrailers(trailers)
-    this.res.end()
+    this.#out.end(trailers)
   }
 
   abort(): void {

@@ -5,7 +5,7 @@ import { HeaderTable } from '../header-table.ts'
 import { SilenceError } from '../proxy/failure.ts'
 import { proxyOverNetwork } from '../proxy/network.ts'
 import { type Overrides, type Place, placeOf } from '../proxy/place.ts'
-import type { Pools } from '../proxy/pools.ts'
+import type { Pooled, Pools } from '../proxy/pools.ts'
 import { tunnel } from '../proxy/websocket.ts'
 import { BodyError, READ_AHEAD_BYTES, readAhead } from '../read-ahead.ts'
 import { type Answer, respond } from './answer.ts'
@@ -13,11 +13,9 @@ import type { Flight } from './flight.ts'
 import { localResponse } from './local-response.ts'
 
 /** How servers are reached. */
-export interface Transport {
-  readonly dialTimeoutMs: number
+export interface Transport extends Pooled {
   /** 0 is without limit. */
   readonly responseHeaderTimeoutMs: number
-  readonly tlsVerify: boolean
 }
 
 export interface ServerTarget {
@@ -130,18 +128,13 @@ export class Forwarder {
     const { transport } = call
     let table = HeaderTable.empty()
     let timer: NodeJS.Timeout | undefined
-    let trailers: readonly [string, string][] | undefined
     const offClose = new Map<() => void, () => void>()
     const giveUp = proxyOverNetwork({
       exchange: flight,
       path,
       headers: lines(flight, call, false),
       service: { retries: 0, readTimeoutMs: NO_LIMIT_MS },
-      nextPool: () =>
-        this.#pools.get(
-          { ...place, authority: call.target.authority },
-          { connectTimeoutMs: transport.dialTimeoutMs, tlsVerify: transport.tlsVerify },
-        ),
+      nextPool: () => this.#pools.get({ ...place, authority: call.target.authority }, transport),
       finishHead: (status, headers) => {
         clearTimeout(timer)
         table = headers
@@ -155,19 +148,15 @@ export class Forwarder {
         this.#log.debug({ server: call.target.url, err: cause }, 'the service ended its answer half way')
         answer.abort()
       },
-      res: {
-        writeHead: (status: number) => {
+      answer: {
+        head: (status) => {
           dropHopByHop(table)
           answer.head(status, table)
         },
-        flushHeaders: () => {},
-        write: (chunk: Buffer) => answer.write(chunk),
-        end: () => {
-          answer.end(trailers)
-        },
-        addTrailers: (given) => {
-          trailers = given as readonly [string, string][]
-        },
+        write: (piece) => answer.write(piece),
+        end: (trailers) => answer.end(trailers),
+      },
+      client: {
         once: (event, listener) => {
           if (event === 'drain') answer.onDrain(listener)
           else offClose.set(listener, answer.onClose(listener))
@@ -186,10 +175,9 @@ export class Forwarder {
     const { transport } = call
     const close = tunnel({
       service: {
-        connectTimeoutMs: transport.dialTimeoutMs,
+        ...transport,
         readTimeoutMs: transport.responseHeaderTimeoutMs || NO_LIMIT_MS,
         writeTimeoutMs: NO_LIMIT_MS,
-        tlsVerify: transport.tlsVerify,
       },
       place,
       path,

@@ -285,14 +285,14 @@ class Builder {
     const own = this.#setup.config.serversTransport
     if (!named)
       return {
-        dialTimeoutMs: own.forwardingTimeouts.dialTimeout,
+        connectTimeoutMs: own.forwardingTimeouts.dialTimeout,
         responseHeaderTimeoutMs: own.forwardingTimeouts.responseHeaderTimeout,
         tlsVerify: !own.insecureSkipVerify,
       }
     const transport = this.#runtime.transports.get(qualified(named, provider))
     if (!transport) throw new MiddlewareError(`servers transport not found ${qualified(named, provider)}`)
     return {
-      dialTimeoutMs: transport.forwardingTimeouts.dialTimeout,
+      connectTimeoutMs: transport.forwardingTimeouts.dialTimeout,
       responseHeaderTimeoutMs: transport.forwardingTimeouts.responseHeaderTimeout,
       tlsVerify: !transport.insecureSkipVerify,
     }
