@@ -82,11 +82,11 @@ async function main(): Promise<void> {
   const echo = await startNginx(await freePort(), 'default_type application/json;', `location / { return 200 '${BODY}'; }`)
   if (!echo) throw new Error('nginx is the peer and the service here: apt-get install nginx')
   const origin = `http://127.0.0.1:${echo.port}`
-  const started: Running[] = [echo]
   const keep = <T extends Running>(running: T): T => {
     started.push(running)
     return running
   }
+  keep(echo)
   let last = ''
   if (asked('requests')) {
     const nginx = new Way('nginx', keep((await startNginxProxy(await freePort(), echo.port))!))
@@ -111,15 +111,27 @@ async function main(): Promise<void> {
   }
   if (asked('streams') || asked('first-byte') || asked('websockets')) {
     const service = keep(await startRole(self, 'service'))
-    if (asked('streams')) await streams(service, keep((await startNginxProxy(await freePort(), service.port))!), Math.min(rounds, 3), 1e9)
-    if (asked('first-byte')) await firstByte(100)
-    if (asked('websockets')) await websockets(service, 3_000)
+    if (asked('streams'))
+      await streams(
+        service,
+        keep((await startNginxProxy(await freePort(), service.port))!),
+        Math.min(rounds, 3),
+        Number(option('bytes', '1e9')),
+        keep,
+      )
+    if (asked('first-byte')) await firstByte(100, keep)
+    if (asked('websockets')) await websockets(service, 3_000, keep)
   }
-  for (const running of started.reverse()) await running.stop()
   if (last !== '') console.log(last)
 }
+
+/** Whatever was started ends, also when a measurement failed. */
+const started: Running[] = []
 
 const [mode, what = '', argument = ''] = process.argv.slice(2)
 if (mode === '--load') process.stdout.write(JSON.stringify(await runLoad(JSON.parse(what) as LoadPlan)))
 else if (mode === '--role') process.send?.(await roles[what]!(argument))
-else await main()
+else
+  await main().finally(async () => {
+    for (const running of started.reverse()) await running.stop()
+  })

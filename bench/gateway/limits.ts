@@ -69,8 +69,14 @@ function up(port: number, bytes: number): Promise<number> {
   })
 }
 
-export async function streams(service: Running, nginx: Running, rounds: number, bytes: number): Promise<void> {
-  const gateway = await startGateway(streamFile(service.port))
+export async function streams(
+  service: Running,
+  nginx: Running,
+  rounds: number,
+  bytes: number,
+  keep: (running: Running) => Running,
+): Promise<void> {
+  const gateway = keep(await startGateway(streamFile(service.port)))
   for (const [name, run] of [
     ['down', down],
     ['up', up],
@@ -89,11 +95,10 @@ export async function streams(service: Running, nginx: Running, rounds: number, 
       `${`${bytes / 1e9} GB ${name}`.padEnd(34)} nginx ${theirs.toFixed(0)} MB/s, gateway ${ours.toFixed(0)} MB/s: ${(ours / theirs).toFixed(2)}; memory +${peak.toFixed(0)} MB`,
     )
   }
-  await gateway.stop()
 }
 
 /** From the service's first byte to its arrival at the client: both ends are here, so that one clock measures. */
-export async function firstByte(times: number): Promise<void> {
+export async function firstByte(times: number, keep: (running: Running) => Running): Promise<void> {
   let written = 0
   const service = createServer((_, res) => {
     // No length: the answer streams.
@@ -103,7 +108,7 @@ export async function firstByte(times: number): Promise<void> {
     setTimeout(() => res.end('data: last\n\n'), 20)
   })
   await new Promise<void>((resolve) => service.listen(0, '127.0.0.1', resolve))
-  const gateway = await startGateway(streamFile((service.address() as AddressInfo).port))
+  const gateway = keep(await startGateway(streamFile((service.address() as AddressInfo).port)))
   const lags: number[] = []
   for (let i = 0; i < times; i++)
     lags.push(
@@ -122,12 +127,12 @@ export async function firstByte(times: number): Promise<void> {
   lags.sort((a, b) => a - b)
   const at = (share: number) => (lags[Math.floor(lags.length * share)] ?? Number.NaN).toFixed(1)
   console.log(`${'first byte after the service’s'.padEnd(34)} p50 ${at(0.5)} ms, p90 ${at(0.9)} ms, p99 ${at(0.99)} ms`)
-  await gateway.stop()
+  service.closeAllConnections()
   await new Promise((resolve) => service.close(resolve))
 }
 
-export async function websockets(service: Running, count: number): Promise<void> {
-  const gateway = await startGateway(streamFile(service.port))
+export async function websockets(service: Running, count: number, keep: (running: Running) => Running): Promise<void> {
+  const gateway = keep(await startGateway(streamFile(service.port)))
   const idle = megabytes('VmRSS', gateway.pid)
   const open: WebSocket[] = []
   for (let i = 0; i < count; i += 100)
@@ -148,5 +153,4 @@ export async function websockets(service: Running, count: number): Promise<void>
   const held = megabytes('VmRSS', gateway.pid)
   console.log(`${`${count} idle WebSockets`.padEnd(34)} ${held.toFixed(0)} MB in all, +${(held - idle).toFixed(0)} MB over idle`)
   for (const socket of open) socket.terminate()
-  await gateway.stop()
 }

@@ -19,7 +19,7 @@ export async function startNginx(port: number, outside: string, server: string):
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${folder}/${name};`)
   writeFileSync(
     file,
-    `daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log ${folder}/error.log;
+    `daemon off; worker_processes 1; ${process.getuid?.() === 0 ? 'user root; ' : ''}pid ${folder}/nginx.pid; error_log ${folder}/error.log;
      events { worker_connections 8192; }
      http {
        access_log off; client_max_body_size 0; keepalive_requests 100000000; keepalive_timeout 75s; ${temporary.join(' ')}
@@ -46,7 +46,7 @@ export const startNginxProxy = (port: number, upstream: number): Promise<Running
   startNginx(
     port,
     `upstream service { server 127.0.0.1:${upstream}; keepalive 128; keepalive_requests 100000000; }`,
-    'location / { proxy_pass http://service; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; }',
+    'location / { proxy_pass http://service; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; proxy_request_buffering off; proxy_max_temp_file_size 0; }',
   )
 
 export async function ended(child: ChildProcess): Promise<void> {
