@@ -91,6 +91,7 @@ describe('own variables', () => {
       { KONG_HTTP_PORT: '1', KONG_LOG_LEVEL: 'info' },
       { KONG_DATABASE: 'off', KONG_LOG_LEVEL: 'info' },
     ],
+    ['gateway', {}, { TRAEFIK_PING: 'true', DOMAIN: 'x' }, { TRAEFIK_PING: 'true' }],
     ['db', {}, { PLINTH_DB_SETTINGS: '{}', PGDATA: '/x', DATABASE_URL: 'x' }, { PLINTH_DB_SETTINGS: '{}' }],
   ])('of %s: %j and %j give %j', (kind, derived, source, expected) => {
     expect(withOwn(kind, derived, source, stackWide)).toEqual(expected)

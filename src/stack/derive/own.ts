@@ -4,7 +4,7 @@ import type { Environment } from '../../service/definition.ts'
 /** Plain names that a machine's environment holds for other reasons (`PORT`, `DATABASE_URL`) are none of them. */
 const OWN: Readonly<Record<string, RegExp>> = {
   db: /^PLINTH_DB_/,
-  gateway: /^(KONG_|LUA_|PLINTH_(GATEWAY|ACME)_|PLINTH_DOMAIN$|WELL_KNOWN_OAUTH_PATH$)/,
+  gateway: /^(KONG_|LUA_|TRAEFIK_|PLINTH_(GATEWAY|ACME)_|PLINTH_DOMAIN$|WELL_KNOWN_OAUTH_PATH$)/,
   auth: /^(GOTRUE_|PLINTH_AUTH_|PLINTH_REDIS_URL(_FILE)?$)/,
   rest: /^(PGRST_|PLINTH_REST_)/,
   mail: /^(MP_|PLINTH_MAIL_)/,

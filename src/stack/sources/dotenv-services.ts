@@ -78,19 +78,24 @@ const STACK_WIDE: ReadonlySet<string> = new Set(Object.keys(selfHostedEnv.shape)
 export function deriveAll(stack: SelfHosted): ReadonlyMap<string, Environment> {
   const derived = derivations(stack)
   return new Map(
-    [...stack.running].map((kind) => [kind, settle(kind, withOwn(kind, derived[kind]?.() ?? {}, stack.source, STACK_WIDE), stack.workDir)]),
+    [...stack.running].map((kind) => [kind, settle(kind, withOwn(kind, derived[kind]?.() ?? {}, stack.source, STACK_WIDE), stack)]),
   )
 }
 
-const PATHS = ['KONG_DECLARATIVE_CONFIG', 'KONG_SSL_CERT', 'KONG_SSL_CERT_KEY'] as const
+const PATHS =
+  /^(?:KONG_DECLARATIVE_CONFIG|KONG_SSL_CERT(?:_KEY)?|TRAEFIK_(?:CONFIGFILE|PROVIDERS_(?:COMPOSE|FILE)_(?:FILENAME|DIRECTORY)|CERTIFICATESRESOLVERS_.+_ACME_STORAGE|ACCESSLOG_FILEPATH))$/
 
 /** Paths of the user's are relative to the work dir, and a file that is given as text needs no path. */
-function settle(kind: string, env: Environment, workDir: string): Environment {
+function settle(kind: string, env: Environment, { workDir, source }: SelfHosted): Environment {
   if (kind !== 'gateway') return env
   const result = { ...env }
-  for (const name of PATHS) if (result[name]) result[name] = resolve(workDir, result[name])
+  for (const [name, value] of Object.entries(env)) if (value && PATHS.test(name)) result[name] = resolve(workDir, value)
   if (result['KONG_DECLARATIVE_CONFIG_STRING']) delete result['KONG_DECLARATIVE_CONFIG']
-  return result
+  if (!Object.keys(result).some((name) => /^TRAEFIK_(?:PROVIDERS_|CONFIGFILE$)/.test(name))) return result
+  // Traefik's front end instead of Kong's, which is the default; a file of Kong's that the user names beside it is refused by the gateway.
+  if (!source['KONG_DECLARATIVE_CONFIG']) delete result['KONG_DECLARATIVE_CONFIG']
+  // Labels and files name any variable of `.env` (`Host(`${DOMAIN}`)`).
+  return { ...source, ...result }
 }
 
 const DEFAULT_KONG_FILE = fileURLToPath(new URL('../../services/gateway/defaults/self-hosted.yml', import.meta.url))

@@ -50,6 +50,33 @@ async function problemsOf(file: string, env: Record<string, string> = {}): Promi
   return (error as EnvError).problems.map(({ name, expected, origin }) => `${name}: ${expected}${origin ? ` (${origin})` : ''}`)
 }
 
+describe('with Traefik in the place of Kong', () => {
+  const relaxed = new Map([...schemas, ['gateway', z.looseObject({})] as const])
+  const gatewayOf = async (more: string) => {
+    withPorts(more)
+    return node(await describeStack({ schemas: relaxed }), 'gateway').env
+  }
+
+  test('the labels of a compose file are the gateway’s configuration, and may name every variable of .env', async () => {
+    const env = await gatewayOf('TRAEFIK_PROVIDERS_COMPOSE_FILENAME=docker-compose.yml\nDOMAIN=api.example.org\n')
+    expect(env).toMatchObject({ TRAEFIK_PROVIDERS_COMPOSE_FILENAME: join(dir, 'docker-compose.yml'), DOMAIN: 'api.example.org' })
+    expect(env).not.toHaveProperty('KONG_DECLARATIVE_CONFIG')
+  })
+
+  test('a file of Kong’s that is named beside it stays, and the gateway refuses both', async () => {
+    expect(await gatewayOf('TRAEFIK_PROVIDERS_FILE_DIRECTORY=dynamic\nKONG_DECLARATIVE_CONFIG=kong.yml\n')).toMatchObject({
+      TRAEFIK_PROVIDERS_FILE_DIRECTORY: join(dir, 'dynamic'),
+      KONG_DECLARATIVE_CONFIG: join(dir, 'kong.yml'),
+    })
+  })
+
+  test('settings of it that name no provider leave Kong’s file in force', async () => {
+    const env = await gatewayOf('TRAEFIK_PING=true\nDOMAIN=x\n')
+    expect(env).toHaveProperty('KONG_DECLARATIVE_CONFIG')
+    expect(env).not.toHaveProperty('DOMAIN')
+  })
+})
+
 describe('an empty folder', () => {
   test('is a stack of its own name with fresh keys, every service wired to the others', async () => {
     const reports: string[] = []

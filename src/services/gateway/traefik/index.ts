@@ -144,7 +144,7 @@ async function start(env: Environment, ctx: ServiceContext, overrides: Overrides
         }),
       )
   return {
-    endpoints: [...numbers].map(([name, port]) => {
+    endpoints: [...numbers, ...asInStack(numbers)].map(([name, port]) => {
       const { handle, upgrade } = entryPoints.get(name)!
       return { port, handle, upgrade, tls: tls.material(plan.runtime) }
     }),
@@ -155,6 +155,24 @@ async function start(env: Environment, ctx: ServiceContext, overrides: Overrides
     },
     stop: () => undo.undo(),
   }
+}
+
+const PLAIN = 8000
+const SECURE = 8443
+
+/**
+ * In a stack the gateway is asked under the numbers of Kong's image: there the entry point `web` (else the first) is the plain one too, and
+ * `websecure` (else that one) the one for TLS.
+ */
+function asInStack(numbers: ReadonlyMap<string, number>): [name: string, endpoint: number][] {
+  const taken = new Set(numbers.values())
+  const web = numbers.has('web') ? 'web' : [...numbers.keys()].find((name) => name !== 'traefik')
+  if (web === undefined) return []
+  const both: [string, number][] = [
+    [web, PLAIN],
+    [numbers.has('websecure') ? 'websecure' : web, SECURE],
+  ]
+  return both.filter(([, endpoint]) => !taken.has(endpoint))
 }
 
 /** Upstream starts without what it cannot read, says so, and takes it when it is mended. */
