@@ -228,7 +228,7 @@ export class Executor {
           this.#opening--
           this.#failure = undefined
           if (this.#closed) return connection.close()
-          this.#release({
+          this.#employ({
             connection,
             jobs: [],
             role: undefined,
@@ -352,7 +352,7 @@ export class Executor {
     else job.resolve(results)
   }
 
-  /** Gives a free connection to whoever waits, or puts it to the idle ones. */
+  /** Gives a free connection to whoever waits or to the idle ones, or ends it when its time is over. */
   #release(line: Line): void {
     this.#busy.delete(line)
     if (line.connection.closed) {
@@ -365,6 +365,11 @@ export class Executor {
       this.#whenDrained()
       return
     }
+    this.#employ(line)
+  }
+
+  /** Also a new connection comes here, whatever its age: on a slow machine one with a short life would otherwise never serve. */
+  #employ(line: Line): void {
     const next = this.#queue.shift()
     if (next !== undefined) {
       this.#send(line, next)
