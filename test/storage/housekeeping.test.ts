@@ -42,7 +42,7 @@ beforeEach(async () => {
   await database.admin.query(
     `begin; set local storage.allow_delete_query = 'true'; delete from storage.objects; delete from storage.s3_multipart_uploads; commit`,
   )
-  await database.admin.query('delete from plinth_storage.intents')
+  await database.admin.query('delete from plinth_storage.intents; delete from plinth_storage.resumable_uploads')
   await rm(join(folder, 'stub/stub'), { recursive: true, force: true })
   await rm(join(folder, 'multiparts'), { recursive: true, force: true })
   backend = await FileBackend.open({ path: folder, bucket: 'stub', tenantId: 'stub', etag: 'md5' })
@@ -214,9 +214,14 @@ test('uploads in parts that the database does not know are found and freed, the 
     `insert into storage.s3_multipart_uploads (id, upload_signature, bucket_id, key, version) values ($1, 's', 'pictures', 'known', 'v')`,
     [known],
   )
+  const resumable = await backend.multipart.create(fresh('resumable'), head)
+  await database.admin.query(
+    `insert into plinth_storage.resumable_uploads (bucket_id, name, version, metadata, upload_id) values ('pictures', 'resumable', 'v', '{}', $1)`,
+    [resumable],
+  )
   expect((await check()).uploads).toMatchObject([{ uploadId: unknown }])
   expect((await check({ repair: true })).mended).toMatchObject({ uploads: 1 })
-  expect(await readdir(join(folder, 'multiparts'))).toEqual([known])
+  expect((await readdir(join(folder, 'multiparts'))).toSorted()).toEqual([known, resumable].toSorted())
 })
 
 test('a folder that looks like a disk that is not mounted is not taken for lost objects', async () => {

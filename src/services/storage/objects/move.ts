@@ -33,17 +33,23 @@ export async function move(ctx: StorageContext, call: Call, { from, to }: Move):
   const { owner } = call.caller
   const target = { ...to, version: randomUUID() }
   const values = [from.bucket, from.name, to.bucket, to.name, target.version, uuidOrNull(owner), owner ?? null]
-  const tried = await database.transaction(
-    [
-      run('savepoint trial'),
-      database.as(call),
-      rows(`${RENAME} returning id`, values),
-      run('rollback to savepoint trial'),
-      database.asService(call),
-      noteWrite(target, instance),
-    ],
-    { waits: true },
-  )
+  const tried = await database
+    .transaction(
+      [
+        run('savepoint trial'),
+        database.as(call),
+        rows(`${RENAME} returning id`, values),
+        run('rollback to savepoint trial'),
+        database.asService(call),
+        noteWrite(target, instance),
+      ],
+      { waits: true },
+    )
+    .catch((error: unknown) => {
+      // Where the connection broke the note may be there all the same.
+      if (!(error instanceof StorageError) || error.status >= 500) ctx.leftovers.add(target)
+      throw error
+    })
   if (tried[2]?.[0] === undefined) {
     await abandon(ctx, target)
     throw errors.noSuchKey(pathOf(from.bucket, from.name))
