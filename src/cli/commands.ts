@@ -20,6 +20,11 @@ export const commands: readonly CommandEntry[] = [
   entry('logs', 'Show the logs of the stack or of one service', async () => (await import('./logs.ts')).logs),
   entry('serve', 'Run one service in the foreground, configured by its upstream variables', async () => (await import('./serve.ts')).serve),
   entry('db reset', 'Make the local database anew, with all migrations and seeds', async () => (await import('./db-reset.ts')).dbReset),
+  entry(
+    'db drop-slots',
+    'Drop replication slots of realtime that nobody reads, in a stack without realtime',
+    async () => (await import('./db-drop-slots.ts')).dbDropSlots,
+  ),
   entry('keys', 'Show the keys of a self-hosted stack, make missing ones, or rotate them', async () => (await import('./keys.ts')).keys),
   entry(
     'storage check',

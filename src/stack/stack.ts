@@ -11,6 +11,7 @@ import { checkPools } from '../services/db/pools.ts'
 import { stopOrphan } from '../services/db/server/orphan.ts'
 import type { NodeDescription, PrepareOptions, StackDescription } from './description.ts'
 import { dependentsOf, levelsOf } from './graph.ts'
+import { leftSlots, leftSlotsLine } from './left-slots.ts'
 import { type TakenPort, takenPorts } from './ports.ts'
 import { type NodeReport, ServiceNode } from './service-node.ts'
 
@@ -266,8 +267,20 @@ export class Stack {
       onFailure(error)
     }
     onPrepared?.()
+    if (!fresh) await this.#tellLeftSlots(database)
     if (mark !== undefined) writeFileSync(mark, '')
     return fresh
+  }
+
+  /** A slot that nobody reads fills the disk, and nobody would know why. */
+  async #tellLeftSlots(database: DatabaseService): Promise<void> {
+    if (this.description.nodes.some(({ kind }) => kind === 'realtime')) return
+    try {
+      const names = await leftSlots(database.adminUrl)
+      if (names.length > 0) this.#line(leftSlotsLine(names))
+    } catch (error) {
+      this.#options.log.debug({ err: error as Error }, 'replication slots could not be looked for')
+    }
   }
 
   async #stopNodes(): Promise<void> {

@@ -222,3 +222,15 @@ test('Ctrl-C ends a command that waits for a stack, and the stack goes on', asyn
   await project.good('stop')
   expect(performance.now() - began).toBeLessThan(4_500)
 })
+
+test('a replication slot that realtime left behind is told when the stack starts without it, and dropped on request', async () => {
+  await using project = await projectFolder({ files: {} })
+  await project.good('start', '--exclude', 'realtime')
+  await project.sql(`select pg_create_logical_replication_slot('supabase_realtime_replication_slot', 'pgoutput')`)
+  await project.good('stop')
+  const started = await project.good('start', '--exclude', 'realtime')
+  expect(started.err).toContain('still there: supabase_realtime_replication_slot.')
+  expect((await project.good('db', 'drop-slots')).err).toContain('Dropped supabase_realtime_replication_slot.')
+  expect(await project.sql('select slot_name from pg_replication_slots')).toEqual([])
+  expect((await project.good('db', 'drop-slots')).err).toContain('There is no replication slot to drop.')
+})

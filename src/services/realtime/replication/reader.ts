@@ -6,7 +6,7 @@ import type { ConnectionOptions } from '../../../pg/connection-options.ts'
 import type { Executor } from '../../../pg/executor.ts'
 import { ReplicationConnection, ReplicationError } from './connection.ts'
 import { type Begin, type Change, type Relation, readPgoutput, rowOf } from './pgoutput.ts'
-import { dropAbandoned, dropSlot, idleSlots, type Slot, slotState, startStatement, takeSlot } from './slot.ts'
+import { dropAbandoned, dropSlot, endLeftSender, idleSlots, type Slot, slotState, startStatement, takeSlot } from './slot.ts'
 
 /** Whoever takes what the stream brings. Nothing here may throw. */
 export interface StreamSink {
@@ -45,7 +45,9 @@ const LEFT_BEHIND_BYTES = 16_777_216
 const IDLE_MS = 600_000
 const WATCH_MS = 10_000
 /** All slots of this name are taken by other instances, or the last one still lets go. */
-const TAKEN_MS = 500
+const TAKEN_MS = 250
+/** For this long after its connection broke a reader waits for its own slot before it takes another one: changes since then are only there. */
+const OWN_SLOT_MS = 20_000
 /** A peer that is silent for this long is taken for dead by the server, and its slot is free. */
 const SENDER_TIMEOUT = '10s'
 const END_STREAM_MS = 1_500
@@ -69,6 +71,8 @@ export class SlotReader {
   /** The last row that was handed over: the position of its transaction, and its number in that. */
   #seen = { lsn: 0n, index: 0 }
   #had = false
+  /** The connection that was lost, when that was. */
+  #last: { readonly slot: string; readonly processId: number; readonly at: number } | undefined
 
   constructor(options: ReaderOptions) {
     this.#options = options
@@ -142,6 +146,7 @@ export class SlotReader {
     this.#stopping.abort()
     await running
     this.#running = undefined
+    this.#last = undefined
     this.#seen = { lsn: 0n, index: 0 }
     this.#had = false
   }
@@ -151,9 +156,9 @@ export class SlotReader {
     let waitMs = RETRY_MS.first
     while (!signal.aborted) {
       let reason: Error | undefined
+      const before = this.#last
       try {
         const streamed = await this.#session(signal)
-        if (streamed) waitMs = RETRY_MS.first
         if (streamed === undefined) {
           reason = new Error(`all replication slots of this name are in use: ${this.#options.slots.join(', ')}`)
           waitMs = TAKEN_MS
@@ -163,6 +168,8 @@ export class SlotReader {
         if (!signal.aborted) log.warn({ err: reason }, 'the replication connection was lost or could not be made; trying again')
       }
       if (signal.aborted) return
+      // There was a stream: this is the first failure since.
+      if (this.#last !== before) waitMs = RETRY_MS.first
       if (reason !== undefined) {
         this.#trouble = reason
         this.#tellWaiters(reason)
@@ -188,10 +195,12 @@ export class SlotReader {
     let watch: NodeJS.Timeout | undefined
     try {
       let dropped = 'the replication slot was gone'
+      const last = this.#last !== undefined && Date.now() - this.#last.at < OWN_SLOT_MS ? this.#last : undefined
+      if (last !== undefined) await connection.query(endLeftSender(last.slot, last.processId))
       // Making a slot waits for every transaction that runs, however long; giving up must not.
       const slot = await Promise.race([
         takeSlot((text) => connection.query(text), {
-          names: options.slots,
+          names: last === undefined ? options.slots : [last.slot],
           // Nobody here waits for what an earlier process left behind; reading through a lot of it would only cost time.
           maxLagBytes: this.#had ? (options.maxLagBytes ?? MAX_LAG_BYTES) : LEFT_BEHIND_BYTES,
           onDropped: (reason) => {
@@ -223,6 +232,7 @@ export class SlotReader {
       watch = this.#watch(connection, slot)
       const error = await Promise.race([connection.ended, aborted])
       this.#streaming = false
+      this.#last = { slot: slot.name, processId: connection.processId, at: Date.now() }
       if (error === 'aborted') {
         await this.#leave(connection, slot)
         return true

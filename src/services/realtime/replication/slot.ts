@@ -66,6 +66,10 @@ export async function takeSlot(ask: Ask, options: TakeOptions): Promise<Slot | u
 export const startStatement = (slot: string, publication: string): string =>
   `START_REPLICATION SLOT "${slot}" LOGICAL 0/0 (proto_version '1', publication_names ${literal(`"${publication.replaceAll('"', '""')}"`)})`
 
+/** Our own connection may have broken without the server's notice: it would hold the slot until it times out. */
+export const endLeftSender = (slot: string, processId: number): string =>
+  `select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = ${literal(slot)} and active_pid = ${processId}`
+
 export interface SlotState {
   readonly lagBytes: number
   readonly lost: boolean
