@@ -8,7 +8,6 @@ const claims = json.pipe(z.record(z.string(), z.unknown(), { error: () => 'a JSO
 const ipVersion = text
   .refine((value) => /^ipv[46]$/i.test(value), { error: () => 'ipv4 or ipv6' })
   .transform((value) => value.toLowerCase())
-const afterConnect = text
 
 const database = {
   /** The service's own database, and that of the tenant which SEED_SELF_HOST makes. */
@@ -17,18 +16,16 @@ const database = {
   DB_NAME: text.default('postgres'),
   DB_USER: text.default('supabase_admin'),
   DB_PASSWORD: secret.default('postgres'),
-  DB_AFTER_CONNECT_QUERY: afterConnect.optional(),
+  DB_AFTER_CONNECT_QUERY: text.optional(),
   /** Of the secrets in _realtime.tenants and _realtime.extensions: AES-128, sixteen bytes. */
   DB_ENC_KEY: bytes(16).optional(),
   DB_ENC_KEY_GCM: bytes(32).optional(),
   DB_ENC_WRITE_GCM: bool.default(false),
   DB_SSL: bool.default(false),
   DB_SSL_CA_CERT: text.optional(),
-  DB_IP_VERSION: ipVersion.optional(),
   DB_POOL_SIZE: count.default(5),
   /** How long a request may wait for a connection, in milliseconds. */
   DB_QUEUE_TARGET: count.default(5_000),
-  DB_QUEUE_INTERVAL: count.default(5_000),
 }
 
 const tokens = {
@@ -63,8 +60,6 @@ const tenants = {
 const listener = {
   PORT: port.default(4_000),
   REALTIME_IP_VERSION: ipVersion.optional(),
-  MAX_CONNECTIONS: count.default(1_000),
-  MAX_HEADER_LENGTH: count.default(4_096),
   /** Milliseconds before a handshake is refused, and before a join is. */
   CONNECT_ERROR_BACKOFF_MS: count.default(2_000),
   CHANNEL_ERROR_BACKOFF_MS: count.default(5_000),
@@ -86,15 +81,19 @@ const partitions = {
 
 const operation = {
   LOG_LEVEL: oneOf('debug', 'info', 'notice', 'warning', 'warn', 'error', 'critical', 'alert', 'emergency').optional(),
-  DISABLE_HEALTHCHECK_LOGGING: bool.default(false),
   REGION: text.optional(),
-  PROM_POLL_RATE: count.default(5_000),
   /** Broadcast and presence are shared with other instances through this Redis. */
   PLINTH_REDIS_URL: secret.optional(),
 }
 
 /** Of Erlang, of its cluster, of read replicas and of log services: they are checked as upstream does, and have no effect here. */
 const withoutEffect = {
+  MAX_CONNECTIONS: count.default(1_000),
+  MAX_HEADER_LENGTH: count.default(4_096),
+  DB_IP_VERSION: ipVersion.optional(),
+  DB_QUEUE_INTERVAL: count.default(5_000),
+  DISABLE_HEALTHCHECK_LOGGING: bool.default(false),
+  PROM_POLL_RATE: count.default(5_000),
   DB_REPLICA_HOST: text.optional(),
   DB_REPLICA_POOL_SIZE: count.default(5),
   DB_HOST_REPLICA_FRA: text.optional(),

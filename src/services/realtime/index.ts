@@ -1,16 +1,20 @@
 // Realtime: broadcast, presence and changes of the database over one WebSocket, a stand-in for supabase/realtime.
+import type { Client } from 'pg'
 import { openPool } from '../../pg/pool.ts'
 import { defineService } from '../../service/definition.ts'
 import { UndoList } from '../../service/undo-list.ts'
 import { openCluster } from './cluster/cluster.ts'
 import { realtimeEnv } from './env.ts'
 import { openApp } from './http/app.ts'
+import { startJanitor } from './messages/janitor.ts'
 import { openMetrics } from './metrics.ts'
 import { migrateService, migrateTenant } from './migrations/index.ts'
 import { openWebSockets } from './socket/websocket.ts'
 import type { RealtimeState } from './state.ts'
 import { serviceDatabase, urlOf } from './tenants/database.ts'
 import { openEncryption } from './tenants/encryption.ts'
+import { connectTo, prepareDatabase } from './tenants/prepare.ts'
+import type { TenantRecord } from './tenants/record.ts'
 import { selfHostedTenant } from './tenants/seed.ts'
 import { TenantStore } from './tenants/store.ts'
 import { Tenant } from './tenants/tenant.ts'
@@ -69,8 +73,11 @@ export const realtime = defineService({
         store,
         log,
         expirationMs: env.TENANT_CACHE_EXPIRATION_IN_MS,
-        open: (record) =>
-          new Tenant(record, { env, log, measured: metrics.measured, cluster, decrypt: (value) => encryption.decrypt(value) }),
+        open: (record) => {
+          // That of the stack was looked after a moment ago.
+          if (!env.SEED_SELF_HOST || record.externalId !== env.SELF_HOST_TENANT_NAME) void prepareDatabase(record, { env, log, encryption })
+          return new Tenant(record, { env, log, measured: metrics.measured, cluster, decrypt: (value) => encryption.decrypt(value) })
+        },
       })
       const state: RealtimeState = { env, log, encryption, store, tenants, metrics }
       const app = openApp(state)
@@ -78,6 +85,19 @@ export const realtime = defineService({
       const sockets = openWebSockets(state)
       undo.defer(() => sockets.close())
       undo.defer(() => tenants.close())
+      if (env.RUN_JANITOR) {
+        const janitor = startJanitor({
+          tenants: async () =>
+            (await store.all()).map((record) => ({ id: record.externalId, connect: () => reach(record, { env, encryption }) })),
+          firstAfterMs: env.JANITOR_RUN_AFTER_IN_MS,
+          everyMs: env.JANITOR_SCHEDULE_TIMER_IN_MS,
+          randomize: env.JANITOR_SCHEDULE_RANDOMIZE,
+          children: env.JANITOR_MAX_CHILDREN,
+          timeoutMs: env.JANITOR_CHILDREN_TIMEOUT,
+          log,
+        })
+        undo.defer(() => janitor.stop())
+      }
       return {
         endpoints: [{ port: PORT, handle: app.handle, upgrade: sockets.upgrade }],
         health: async () => {
@@ -94,3 +114,10 @@ export const realtime = defineService({
     }
   },
 })
+
+/** For the upkeep of messages: a tenant without a database is told in the log like one that is away. */
+async function reach(record: TenantRecord, state: Parameters<typeof connectTo>[1]): Promise<Client> {
+  const client = await connectTo(record, state, 'realtime_janitor')
+  if (client === undefined) throw new Error('the tenant has no database')
+  return client
+}
