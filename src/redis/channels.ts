@@ -1,6 +1,9 @@
 // Messages between instances by Redis' publish and subscribe. Nothing may depend on it: while it is away, what is published goes nowhere.
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../log/log.ts'
 import { clientOptions } from './options.ts'
+
+const CLOSE_MS = 500
 
 export interface RedisChannels {
   /** Never throws and never waits; what cannot be sent now is dropped. */
@@ -53,6 +56,8 @@ export async function openRedisChannels(url: string, log: Logger): Promise<Redis
       listeners.add(listener)
     },
     async close() {
+      // What was published last still goes out.
+      if (publisher.isReady) await Promise.race([publisher.close().catch(() => undefined), sleep(CLOSE_MS, undefined, { ref: false })])
       for (const client of [publisher, subscriber]) if (client.isOpen) client.destroy()
     },
   }

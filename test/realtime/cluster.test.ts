@@ -148,8 +148,9 @@ describe.skipIf(!hasRedis)('two instances (skipped without redis-server)', () =>
     await expect
       .poll(
         async () => {
+          const from = c.frames.length
           await c.join(name, { presence: { enabled: true, key: 'c' } })
-          return (await c.next(({ event }) => event === 'presence_state', c.frames.length - 1)).payload
+          return (await c.next(({ event }) => event === 'presence_state', from)).payload
         },
         { timeout: 20_000 },
       )

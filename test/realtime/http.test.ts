@@ -232,7 +232,7 @@ describe('server-sent events', () => {
     expect((await realtime.call('GET', `/sse?apikey=${token()}`)).json).toEqual({
       error: 'TopicNameRequired: You must provide a topic name',
     })
-    const stream = await events(`&topic=short&access_token=${token({ exp: Math.floor(Date.now() / 1_000) + 2 })}`)
+    const stream = await events(`&topic=short&access_token=${token({ exp: Math.floor(Date.now() / 1_000) + 4 })}`)
     const seen: string[] = []
     for (let event = await stream.next(); event !== undefined; event = await stream.next()) seen.push(event.event)
     expect(seen).toEqual(['phx_reply', 'system', 'phx_close'])

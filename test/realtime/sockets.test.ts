@@ -179,7 +179,7 @@ describe('channels', () => {
   test('an expired token ends its channel and not the socket', async () => {
     const socket = await realtime.open()
     const name = topic()
-    await socket.join(name, {}, { access_token: token({ exp: inSeconds(2) }) })
+    await socket.join(name, {}, { access_token: token({ exp: inSeconds(4) }) })
     const system = await socket.next(({ event }) => event === 'system')
     expect(system.payload).toMatchObject({
       channel: name,
