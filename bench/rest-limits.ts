@@ -115,7 +115,6 @@ async function main(): Promise<void> {
     child = spawn(process.execPath, [join(root, 'dist', 'cli.js'), 'serve', 'rest'], {
       env: {
         PATH: process.env['PATH'],
-        PLINTH_LOG_FORMAT: 'json',
         PGRST_DB_URI: `postgresql://limits_auth:bench@${url.hostname}:${url.port}${url.pathname}`,
         PGRST_DB_SCHEMAS: 'api',
         PGRST_DB_ANON_ROLE: 'limits_anon',
@@ -124,20 +123,15 @@ async function main(): Promise<void> {
         PGRST_SERVER_PORT: String(port),
         PGRST_ADMIN_SERVER_PORT: String(adminPort),
       },
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'ignore', 'pipe'],
     })
-    child.stdout!.on('data', (chunk: Buffer) => output.push(chunk.toString()))
+    child.stderr!.on('data', (chunk: Buffer) => output.push(chunk.toString()))
     const pid = child.pid!
     const loaded = async (tables: number): Promise<string> => {
       for (const end = Date.now() + 30_000; Date.now() < end; ) {
-        const lines = output
-          .join('')
-          .split('\n')
-          .filter((line) => line.includes('"schema cache loaded"'))
-        const found = lines
-          .map((line) => JSON.parse(line) as { tables: number; functions: number; ms: number })
-          .filter((one) => one.tables >= tables)
-        if (found.length > 0) return found.map(({ ms }) => `${ms} ms`).join(', ')
+        const loads = output.join('').matchAll(/Schema cache queried in ([\d.]+) milliseconds[\s\S]*?Schema cache loaded (\d+) Relations/g)
+        const found = [...loads].filter(([, , relations]) => Number(relations) >= tables)
+        if (found.length > 0) return found.map(([, ms]) => `${ms} ms`).join(', ')
         await new Promise((resolve) => setTimeout(resolve, 50))
       }
       throw new Error(`the schema cache was not loaded: ${output.join('')}`)

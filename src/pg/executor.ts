@@ -34,6 +34,8 @@ export interface Batch {
   }
   /** Whoever this runs as: a connection that served the same last time needs no new plans under row level security. */
   readonly affinity?: string
+  /** Changes nothing: while another request keeps its connection for too long it may be given up, though it was sent. */
+  readonly readOnly?: boolean
 }
 
 /** Lets a caller give a request up: the client went away, a deadline passed. */
@@ -65,7 +67,11 @@ interface Job {
   readonly queuedAt: number
   cancellation: Cancellation | undefined
   line: Line | undefined
+  /** Nobody waits for it any more, though it was sent. */
+  abandoned: boolean
 }
+
+const isGivenUp = ({ abandoned, cancellation }: Job): boolean => abandoned || cancellation?.cancelled === true
 
 /** A connection and what the executor knows about it. */
 interface Line {
@@ -126,7 +132,7 @@ export class Executor {
    */
   run(batch: Batch, cancellation?: Cancellation): Promise<readonly Result[]> {
     return new Promise((resolve, reject) => {
-      const job: Job = { batch, resolve, reject, queuedAt: Date.now(), cancellation, line: undefined }
+      const job: Job = { batch, resolve, reject, queuedAt: Date.now(), cancellation, line: undefined, abandoned: false }
       if (cancellation?.cancelled) return reject(new Cancelled())
       if (this.#closed) return reject(new ConnectionLost('the executor is closed'))
       if (cancellation !== undefined) cancellation.action = () => this.#cancel(job)
@@ -194,7 +200,7 @@ export class Executor {
     for (const line of this.#busy) {
       if (line.exclusive || line.cancelling || line.retired || line.jobs.length >= DEPTH || now - line.busySince >= YOUNG_MS) continue
       // One on it is to be cancelled as soon as it is alone: feeding the connection would put that off.
-      if (line.jobs.some(({ cancellation }) => cancellation?.cancelled)) continue
+      if (line.jobs.some(isGivenUp)) continue
       const cost = (line.connection.collecting ? -DEPTH : 0) + line.jobs.length + (line.role === batch.affinity ? 0 : 0.5)
       if (cost < bestCost) {
         best = line
@@ -339,8 +345,7 @@ export class Executor {
     this.#settle(job, error, results)
     if (line.jobs.length > 0) {
       line.busySince = Date.now()
-      const head = line.jobs[0]!
-      if (line.jobs.length === 1 && head.cancellation?.cancelled) this.#cancelAlone(line)
+      if (line.jobs.length === 1 && isGivenUp(line.jobs[0]!)) this.#cancelAlone(line)
       return
     }
     if (!line.cancelling) this.#release(line)
@@ -429,6 +434,14 @@ export class Executor {
       this.#timeouts++
       this.#settle(this.#queue.shift()!, new AcquisitionTimeout())
     }
+    // Those behind a request that was young and turned out slow. What writes is waited for: it will be done.
+    for (const { jobs } of this.#busy)
+      for (const job of jobs.slice(1)) {
+        if (!job.batch.readOnly || job.abandoned || now - job.queuedAt < acquisitionTimeoutMs) continue
+        job.abandoned = true
+        this.#timeouts++
+        this.#settle(job, new AcquisitionTimeout())
+      }
     for (let index = this.#idle.length - 1; index >= 0; index--) {
       const { connection, lastUsed } = this.#idle[index]!
       if (now - lastUsed < maxIdleMs && now - connection.openedAt < maxLifetimeMs) continue

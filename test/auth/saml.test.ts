@@ -1,5 +1,5 @@
 // Single sign-on by SAML from outside: administration, both ways in, and every way to lie about who one is.
-import { createPublicKey, createSecretKey, verify, X509Certificate } from 'node:crypto'
+import { createPrivateKey, createPublicKey, createSecretKey, verify, X509Certificate } from 'node:crypto'
 import { inflateRawSync } from 'node:zlib'
 import type { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -7,6 +7,7 @@ import { encrypt } from 'xml-encryption'
 import { EMAIL_FORMAT, FakeIdentityProvider, newRsaKey, pkcs1, type ResponseOptions } from '../fakes/saml-identity-provider.ts'
 import { startAuthDatabase } from '../support/auth-database.ts'
 import { claimsOf, newAddress, rowsOf, signedIn, startAuth, type TestAuth } from '../support/auth-service.ts'
+import { certificateAuthority } from '../support/certificates.ts'
 import type { TestPostgres } from '../support/postgres.ts'
 
 const SP = { audience: 'http://auth.test/sso/saml/metadata', acs: 'http://auth.test/sso/saml/acs' }
@@ -300,5 +301,41 @@ describe('the administrator', () => {
       'Jan  1 00:00:00 2170 GMT',
     ])
     expect((await auth.call('GET', '/sso/saml/metadata')).text).toContain(certificate.raw.toString('base64'))
+  })
+})
+
+describe('an identity provider that signs by an elliptic curve', () => {
+  const ecIdp = new FakeIdentityProvider(certificateAuthority('idp.example').issue('idp.example'))
+  const more = 'http://www.w3.org/2001/04/xmldsig-more#'
+  beforeAll(async () => {
+    const made = await auth.admin('POST', '/admin/sso/providers', {
+      type: 'saml',
+      metadata_xml: ecIdp.metadata(),
+      domains: ['curve.example'],
+    })
+    expect(made.status, made.text).toBe(201)
+  })
+
+  test.each(['ecdsa-sha256', 'ecdsa-sha384', 'ecdsa-sha512'])('%s is believed', async (name) => {
+    const answer = landed(await post(ecIdp.response({ ...SP, nameId: newAddress(), algorithm: more + name })))
+    expect(answer.hash.get('access_token'), answer.url.href).toBeTruthy()
+  })
+
+  test.each<[string, (xml: string) => string]>([
+    ['a changed name', (xml) => xml.replace(/(<saml:NameID[^>]*>)[^<]*/, '$1admin@curve.example')],
+    ['a changed signature', (xml) => xml.replace(/<SignatureValue>..../, '<SignatureValue>AAAA')],
+    ['an empty signature', (xml) => xml.replace(/<SignatureValue>[^<]*/, '<SignatureValue>')],
+  ])('%s is not', async (_what, change) => {
+    const answer = landed(await post(change(ecIdp.response({ ...SP, nameId: newAddress(), algorithm: `${more}ecdsa-sha256` }))))
+    expect(answer.hash.get('access_token')).toBeNull()
+    expect(answer.query.get('error')).toBeTruthy()
+  })
+
+  test('nor a signature by the curve of somebody else, or one by RSA under its name', async () => {
+    const stranger = certificateAuthority('x').issue('x')
+    for (const key of [createPrivateKey(stranger.key), idp.key]) {
+      const answer = landed(await post(ecIdp.response({ ...SP, nameId: newAddress(), algorithm: `${more}ecdsa-sha256`, key })))
+      expect(answer.hash.get('access_token')).toBeNull()
+    }
   })
 })

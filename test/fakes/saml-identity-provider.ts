@@ -1,6 +1,7 @@
 // A SAML identity provider for tests: metadata, and responses signed as one wants them, also wrongly.
-import { generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto'
+import { createPrivateKey, generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto'
 import { SignedXml } from 'xml-crypto'
+import { ECDSA } from '../../src/services/auth/saml/ecdsa.ts'
 import { samlKey } from '../../src/services/auth/saml/key.ts'
 
 const ASSERTION = 'urn:oasis:names:tc:SAML:2.0:assertion'
@@ -34,8 +35,16 @@ export interface ResponseOptions {
 
 export class FakeIdentityProvider {
   readonly entityId = `https://idp.example/${randomUUID()}`
-  readonly key = newRsaKey()
-  readonly certificate = samlKey(pkcs1(this.key), 'idp.example', false).certificate.toString('base64')
+  readonly key: KeyObject
+  readonly certificate: string
+
+  /** With an RSA key, unless it brings another: a PEM certificate and its key. */
+  constructor(own?: { readonly cert: string; readonly key: string }) {
+    this.key = own ? createPrivateKey(own.key) : newRsaKey()
+    this.certificate = own
+      ? own.cert.replace(/-----[^-]+-----|\s/g, '')
+      : samlKey(pkcs1(this.key), 'idp.example', false).certificate.toString('base64')
+  }
 
   metadata(more = ''): string {
     return (
@@ -84,6 +93,7 @@ export class FakeIdentityProvider {
       signatureAlgorithm: algorithm ?? 'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256',
       canonicalizationAlgorithm: 'http://www.w3.org/2001/10/xml-exc-c14n#',
     } as never)
+    Object.assign(signed.SignatureAlgorithms, ECDSA)
     if (algorithm?.includes('hmac')) signed.enableHMAC()
     const xpath = `/*[local-name(.)='${element}']`
     signed.addReference({

@@ -252,6 +252,23 @@ test('whoever waits too long is told so', async () => {
   await slow
 })
 
+test('a read that was sent behind a request that turns out slow waits no longer; what writes is waited for', async () => {
+  await using executor = open({ max: 1, acquisitionTimeoutMs: 200 })
+  await executor.ping()
+  const order: string[] = []
+  const slow = executor.run({ statements: [{ text: 'select pg_sleep(3)' }] }).then(() => order.push('slow'))
+  const read = executor.run({ statements: [{ text: 'select 1' }], readOnly: true }).catch((error: unknown) => {
+    order.push('read')
+    return error
+  })
+  const write = executor.run({ statements: [{ text: 'create table written as select 1 as id' }] }).then(() => order.push('write'))
+  expect(await read).toBeInstanceOf(AcquisitionTimeout)
+  expect(executor.stats()).toMatchObject({ timeouts: 1, busy: 1 })
+  await Promise.all([slow, write])
+  expect(order).toEqual(['read', 'slow', 'write'])
+  expect(await one(executor, 'select count(*) from written')).toBe('1')
+})
+
 test('connections are given back when they are idle or old', async () => {
   await using idle = open({ max: 2, maxIdleMs: 100 })
   await one(idle, 'select 1')

@@ -3,6 +3,7 @@
 import type { KeyObject } from 'node:crypto'
 import { SignedXml } from 'xml-crypto'
 import { decrypt } from 'xml-encryption'
+import { ECDSA } from './ecdsa.ts'
 import type { IdentityProvider } from './identity-provider.ts'
 import type { ServiceProvider } from './service-provider.ts'
 import { allOf, attribute, childOf, childrenOf, elementsOf, is, NS, parseXml, textOf, timeOf, type XmlElement } from './xml.ts'
@@ -24,6 +25,7 @@ const SIGNATURES: ReadonlySet<string> = new Set([
   'http://www.w3.org/2001/04/xmldsig-more#rsa-sha256',
   'http://www.w3.org/2001/04/xmldsig-more#rsa-sha512',
   'http://www.w3.org/2007/05/xmldsig-more#sha256-rsa-MGF1',
+  ...Object.keys(ECDSA),
 ])
 
 export interface Expected {
@@ -128,6 +130,7 @@ function coveredBy(xml: string, signature: XmlElement, key: KeyObject): string |
     // The key is the one on file, never one that comes along.
     getCertFromKeyInfo: () => null,
   })
+  Object.assign(signed.SignatureAlgorithms, ECDSA)
   try {
     signed.loadSignature(signature)
     if (!signed.checkSignature(xml)) return undefined

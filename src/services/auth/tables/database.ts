@@ -80,7 +80,7 @@ export class Database implements Db {
   async pipelined(text: string, values: readonly (string | null)[]): Promise<readonly TextRow[] | undefined> {
     if (this.#pipeline === undefined || !this.#named) return undefined
     try {
-      const [result] = await this.#pipeline.run({ statements: [{ text: this.#statement(text).text, values }] })
+      const [result] = await this.#pipeline.run({ statements: [{ text: this.#statement(text).text, values }], readOnly: true })
       return result!.rows
     } catch (error) {
       if (!(error instanceof StatementError) || !UNNAMED_CODES.has(error.fields.code)) throw error

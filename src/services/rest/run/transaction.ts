@@ -54,7 +54,7 @@ export class Transactions {
     if (estimate !== undefined) statements.push({ ...estimate, prepare: false })
     if (end === 'rollback') statements.push(CHECK_CONSTRAINTS)
     const results = await this.#executor.run(
-      explicit ? explicitBatch(plan, statements, at) : { statements, affinity: plan.role },
+      explicit ? explicitBatch(plan, statements, at) : { statements, affinity: plan.role, readOnly: plan.readOnly },
       cancellation,
     )
     return { main: results[at]!, estimate: estimate === undefined ? undefined : results[at + 1] }
