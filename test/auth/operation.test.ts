@@ -1,13 +1,15 @@
 // Auth while it runs: a new configuration without a restart, and what it tells Prometheus.
+import type { Client } from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { silentSmtp } from '../fakes/smtp.ts'
 import { startAuthDatabase } from '../support/auth-database.ts'
-import { newAddress, signedIn, startAuth } from '../support/auth-service.ts'
+import { newAddress, rowsOf, signedIn, startAuth } from '../support/auth-service.ts'
 import type { TestPostgres } from '../support/postgres.ts'
 
 let server: TestPostgres
+let sql: Client
 beforeAll(async () => {
-  ;({ server } = await startAuthDatabase('operation'))
+  ;({ server, sql } = await startAuthDatabase('operation'))
 })
 afterAll(async () => server?.[Symbol.asyncDispose]())
 
@@ -66,4 +68,26 @@ test('Prometheus is told what was answered, by route and never by path', async (
   ])
     expect(page).toContain(`${line}\n`)
   expect(page).not.toContain(user.id)
+})
+
+test('indexes for searches are built where they are asked for, also over the remains of an earlier attempt', async () => {
+  const valid = async () =>
+    (
+      await rowsOf(
+        sql,
+        `select c.relname from pg_index i join pg_class c on c.oid = i.indexrelid
+         where i.indisvalid and c.relname in ('idx_users_email', 'idx_users_created_at_desc', 'idx_users_last_sign_in_at_desc', 'idx_users_name')`,
+      )
+    ).length
+  {
+    await using _none = await startAuth(server, 'operation')
+    expect(await valid()).toBe(0)
+  }
+  {
+    await using _few = await startAuth(server, 'operation', { GOTRUE_INDEX_WORKER_MAX_USERS_THRESHOLD: '100000' })
+    await expect.poll(valid, { timeout: 20_000 }).toBe(4)
+  }
+  await sql.query(`update pg_index set indisvalid = false where indexrelid = 'auth.idx_users_name'::regclass`)
+  await using _all = await startAuth(server, 'operation', { GOTRUE_INDEX_WORKER_ENSURE_USER_SEARCH_INDEXES_EXIST: 'true' })
+  await expect.poll(valid, { timeout: 20_000 }).toBe(4)
 })

@@ -206,6 +206,10 @@ const variables = z
     DB_NAMESPACE: text.optional(),
     GOTRUE_DB_MAX_POOL_SIZE: count.default(0),
     GOTRUE_DB_CLEANUP_ENABLED: bool.default(false),
+    /** Build indexes for searches among users, however many there are. */
+    GOTRUE_INDEX_WORKER_ENSURE_USER_SEARCH_INDEXES_EXIST: bool.default(false),
+    /** The same while there are no more users than this; 0 for never. */
+    GOTRUE_INDEX_WORKER_MAX_USERS_THRESHOLD: count.default(0),
 
     GOTRUE_SITE_URL: url,
     GOTRUE_URI_ALLOW_LIST: list.default([]),

@@ -9,6 +9,7 @@ import { openGeneration } from './generation.ts'
 import { LocalCounters, SharedCounters } from './limits/counters.ts'
 import { noMetrics, openMetrics } from './metrics.ts'
 import { authMigrationsIn } from './migrations/index.ts'
+import { buildSearchIndexes } from './search-indexes.ts'
 import { Database } from './tables/database.ts'
 import { Turns } from './tokens/turns.ts'
 
@@ -80,6 +81,7 @@ export const auth = defineService({
       } finally {
         client.release()
       }
+      const indexes = buildSearchIndexes(env, connectionString, schema, log)
       return {
         endpoints: [
           { port: DEFAULT_PORT, handle: (req, res) => current.handle(req, res) },
@@ -99,7 +101,7 @@ export const auth = defineService({
           before.retire(RETIRE_MS).catch((error: unknown) => log.warn({ err: error }, 'the configuration before could not be closed'))
         },
         stop: async () => {
-          await current.retire(STOP_MS)
+          await Promise.all([current.retire(STOP_MS), indexes?.stop()])
           await counters.close()
           await pipeline?.close()
           await pool.end()
