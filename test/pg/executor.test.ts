@@ -197,7 +197,11 @@ test('giving up cancels the query, and the connection serves the next', async ()
   await using executor = open({ max: 1 })
   const cancellation = new Cancellation()
   const slow = executor.run({ statements: [{ text: 'select pg_sleep(30)' }] }, cancellation)
-  setTimeout(() => cancellation.cancel(), 50)
+  const admin = await postgres.connect()
+  const asleep = async () =>
+    (await admin.query("select from pg_stat_activity where query = 'select pg_sleep(30)' and wait_event = 'PgSleep'")).rowCount
+  await expect.poll(asleep, { timeout: 10_000 }).toBe(1)
+  cancellation.cancel()
   await expect(slow).rejects.toMatchObject({ fields: { code: '57014' } })
   expect(await one(executor, 'select 1')).toBe('1')
 })
