@@ -22,6 +22,7 @@ const MAX_HEADER_BYTES = 32 * 1024
 const HEADERS_TIMEOUT_MS = 60_000
 // Longer than the idle time of load balancers in front (AWS 60 s), so that they and not we close first.
 const KEEP_ALIVE_MS = 75_000
+const SLOW_CHECK_MS = 30_000
 const GRACE_MS = 1_000
 const SWEEP_MS = 50
 
@@ -45,15 +46,19 @@ export async function serveEndpoint(
   }
 
   // requestTimeout bounds the whole body: uploads of any size are legal, so it is off and idle sockets are ended instead.
+  const { requestMs = 0, idleMs = KEEP_ALIVE_MS, maxRequests = 0, maxHeaderBytes = MAX_HEADER_BYTES } = endpoint.limits ?? {}
   const options = {
-    maxHeaderSize: MAX_HEADER_BYTES,
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    requestTimeout: 0,
-    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxHeaderSize: Math.min(maxHeaderBytes, MAX_HEADER_BYTES),
+    headersTimeout: requestMs > 0 ? Math.min(HEADERS_TIMEOUT_MS, requestMs) : HEADERS_TIMEOUT_MS,
+    requestTimeout: requestMs,
+    // How late a request that takes too long is found.
+    connectionsCheckingInterval: requestMs > 0 ? Math.min(SLOW_CHECK_MS, Math.max(Math.ceil(requestMs / 4), 50)) : SLOW_CHECK_MS,
+    keepAliveTimeout: idleMs,
     noDelay: true,
   }
   const secure = endpoint.tls ? createTlsServer(endpoint.tls, options, handle) : undefined
   const server: Server = secure?.server ?? createServer(options, handle)
+  server.maxRequestsPerSocket = maxRequests
   const upgraded = new Set<Duplex>()
   const takeUpgrade = (req: IncomingMessage, socket: Duplex, head: Buffer) => {
     // The server's own listener is gone by now, and an error without one would end the process.
@@ -72,6 +77,7 @@ export async function serveEndpoint(
     }
   }
   const plain = secure?.plain
+  if (plain) plain.maxRequestsPerSocket = maxRequests
   for (const one of plain ? [server, plain] : [server])
     one.on('clientError', refuseMalformed).on('upgrade', takeUpgrade).on('connect', refuseConnect)
   if (socket === undefined) await listenOnPort(server, host, port, reusePort)

@@ -19,6 +19,19 @@ export interface Endpoint {
   readonly opens?: Promise<void>
   /** Where the endpoint speaks TLS when it is given a socket. */
   readonly tls?: TlsMaterial
+  /** Instead of the bounds that every socket has. */
+  readonly limits?: ConnectionLimits
+}
+
+export interface ConnectionLimits {
+  /** For the whole of a request, its body too; 0 is without limit. */
+  readonly requestMs?: number
+  /** For a kept connection on which nothing is asked. */
+  readonly idleMs?: number
+  /** So many requests on one connection; 0 is without limit. */
+  readonly maxRequests?: number
+  /** Of a request's head; the usual bound where that is lower. */
+  readonly maxHeaderBytes?: number
 }
 
 export interface TlsMaterial {

@@ -65,6 +65,10 @@ in 'acls':
 })
 
 test.each<[string, object | string, RegExp]>([
+  ...['response-ratelimiting', 'tcp-log', 'udp-log', 'syslog'].map(
+    (name) =>
+      [`Kong’s ${name}`, { plugins: [{ name }] }, new RegExp(`plugin '${name}' of Kong is not served here`)] as [string, object, RegExp],
+  ),
   ['no version', '{}', /in '_format_version': required field missing/],
   ['another version', '{"_format_version":"9.9"}', /in '_format_version': expected one of: 1.1, 2.1, 3.0/],
   ['no YAML', 'services: [\n  - {', /at line 2/],

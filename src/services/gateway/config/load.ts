@@ -1,7 +1,9 @@
 // A declarative file to checked entities: reads the text, fills in variables, checks every field and reference, and reports every
 // mistake at once. Nothing of a file with a mistake is used.
+
 import { z } from 'zod'
 import type { Plugin } from '../plugin.ts'
+import { isOfKong } from '../plugins/of-kong.ts'
 import { type Entities, type Entity, expandUrl, type KindName, kinds } from './entities.ts'
 import { IssuerError } from './expression-variables.ts'
 import { type Reference, referenceText } from './fields.ts'
@@ -165,7 +167,9 @@ class Reader {
     if (!plugin) {
       this.#problems.push({
         where: [...where, 'name'],
-        what: `plugin '${name}' not enabled; add it to the 'plugins' configuration property`,
+        what: isOfKong(name)
+          ? `plugin '${name}' of Kong is not served here; take it out, or write one of that name (docs/gateway-plugins.md)`
+          : `plugin '${name}' not enabled; add it to the 'plugins' configuration property`,
       })
       return
     }

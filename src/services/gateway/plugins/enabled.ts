@@ -6,30 +6,10 @@ import { pathToFileURL } from 'node:url'
 import { z } from 'zod'
 import type { Plugin } from '../plugin.ts'
 import { plugins } from './index.ts'
+import { isOfKong } from './of-kong.ts'
 
 /** A plugin that was asked for and cannot be had. */
 export class PluginLoadError extends Error {}
-
-/** Those of Kong's image that are not here: a list may name them as long as no file uses them. */
-const OF_KONG = new Set([
-  'acme',
-  'aws-lambda',
-  'azure-functions',
-  'datadog',
-  'grpc-gateway',
-  'grpc-web',
-  'ldap-auth',
-  'loggly',
-  'oauth2',
-  'opentelemetry',
-  'response-ratelimiting',
-  'session',
-  'statsd',
-  'syslog',
-  'tcp-log',
-  'udp-log',
-  'zipkin',
-])
 
 export function enabledPlugins(names: readonly string[], others: readonly Plugin[] = []): Map<string, Plugin> {
   const bundled = names.includes('bundled')
@@ -39,7 +19,7 @@ export function enabledPlugins(names: readonly string[], others: readonly Plugin
 
 /** Loads the third parties' ones among the names. `folder`: where their modules lie; packages are found from there too. Throws PluginLoadError. */
 export async function loadPlugins(names: readonly string[], folder: string): Promise<Plugin[]> {
-  const foreign = names.filter((name) => name !== 'bundled' && name !== 'off' && !plugins.has(name) && !OF_KONG.has(name))
+  const foreign = names.filter((name) => name !== 'bundled' && name !== 'off' && !plugins.has(name) && !isOfKong(name))
   return Promise.all(foreign.map((name) => loadPlugin(name, resolve(folder))))
 }
 

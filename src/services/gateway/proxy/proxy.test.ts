@@ -464,14 +464,29 @@ describe('over the network', () => {
   })
 
   test('an upload that lasts longer than the time-out goes through', async () => {
-    const upstream = await startServer(echo)
+    const timeoutMs = 800
+    let arrived = 0
+    let wake = () => {}
+    const upstream = await startServer((req, res) => {
+      req.on('data', (piece: Buffer) => {
+        arrived += piece.length
+        wake()
+      })
+      req.on('end', () => res.end(String(arrived)))
+    })
     open.push(upstream)
-    const door = await to(upstream.url, { read_timeout: 800, retries: 0 })
-    const req = ask(door, { method: 'POST', headers: { 'content-length': 100_000 } })
+    const door = await to(upstream.url, { read_timeout: timeoutMs, retries: 0 })
+    const req = ask(door, { method: 'POST', headers: { 'transfer-encoding': 'chunked' } })
     const answer = answerOf(req)
-    for (let i = 0; i < 10; i++) {
+    const until = performance.now() + 2 * timeoutMs
+    for (let sent = 0; performance.now() < until; ) {
       req.write('x'.repeat(10_000))
-      await new Promise((resolve) => setTimeout(resolve, 150))
+      sent += 10_000
+      // Beyond what is read ahead, each piece waits for the one before.
+      while (sent > 100_000 && arrived < sent)
+        await new Promise<void>((resolve) => {
+          wake = resolve
+        })
     }
     req.end()
     expect((await answer).statusCode).toBe(200)

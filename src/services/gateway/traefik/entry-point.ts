@@ -2,6 +2,7 @@
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Handler, UpgradeHandler } from '../../../http/handler.ts'
 import type { Logger } from '../../../log/log.ts'
+import type { ConnectionLimits } from '../../../service/definition.ts'
 import { AddressSet, plainAddress } from '../client.ts'
 import { HeaderTable } from '../header-table.ts'
 import { announcesBody, BodyError } from '../read-ahead.ts'
@@ -55,7 +56,25 @@ export class EntryPoint {
     this.#routes = routes
   }
 
-  readonly handle: Handler = (req, res) => this.#answer(req, res, undefined, false)
+  get limits(): ConnectionLimits {
+    const { respondingTimeouts, keepAliveMaxRequests } = this.#config.transport
+    return {
+      requestMs: respondingTimeouts.readTimeout,
+      idleMs: respondingTimeouts.idleTimeout,
+      maxRequests: keepAliveMaxRequests,
+      maxHeaderBytes: this.#config.http.maxHeaderBytes,
+    }
+  }
+
+  readonly handle: Handler = (req, res) => {
+    const { writeTimeout } = this.#config.transport.respondingTimeouts
+    if (writeTimeout > 0) {
+      // From the end of the head on; what was not answered by then ends with its connection, as upstream.
+      const timer = setTimeout(() => res.destroy(), writeTimeout)
+      res.once('close', () => clearTimeout(timer))
+    }
+    this.#answer(req, res, undefined, false)
+  }
 
   readonly upgrade: UpgradeHandler = (req, socket, head) => {
     // Answers that are no tunnel go out as on any connection, which then ends: what else came on it is not read as a request.

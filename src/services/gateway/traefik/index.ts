@@ -145,8 +145,8 @@ async function start(env: Environment, ctx: ServiceContext, overrides: Overrides
       )
   return {
     endpoints: [...numbers, ...asInStack(numbers)].map(([name, port]) => {
-      const { handle, upgrade } = entryPoints.get(name)!
-      return { port, handle, upgrade, tls: tls.material(plan.runtime) }
+      const { handle, upgrade, limits } = entryPoints.get(name)!
+      return { port, handle, upgrade, limits, tls: tls.material(plan.runtime) }
     }),
     // A configuration is in force from the start on, and stays so.
     health: async () => {},

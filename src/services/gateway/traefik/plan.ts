@@ -1,5 +1,6 @@
 // From the configuration of all providers to what answers requests: a router per entry point, each route with its middlewares
 // and its service. Made anew at each change and swapped in whole.
+
 import type { Logger } from '../../../log/log.ts'
 import { fail, gather, type MiddlewareInfo, providerOf, qualified, type RouterInfo, type RuntimeConfig } from './config/runtime.ts'
 import type { StaticConfig } from './config/static.ts'
@@ -12,6 +13,8 @@ import { RuleError } from './rules/parse.ts'
 import { type Ranked, RuleRouter } from './rules/router.ts'
 import { buildFailover, buildHighestRandomWeight, buildMirroring, buildWeighted } from './services/compound.ts'
 import { type BuiltService, buildLoadBalancer } from './services/load-balancer.ts'
+import { transportOf } from './services/transport.ts'
+import { refuseUnservedOptions } from './tls-options.ts'
 
 /** Priorities of one's own end below those that the gateway keeps for its own routes. */
 const MAX_PRIORITY = Number.MAX_SAFE_INTEGER - 1_000
@@ -161,6 +164,7 @@ class Builder {
       if (syntax !== 'v2' && syntax !== 'v3' && syntax !== 'default' && syntax !== '')
         throw new RuleError(`unsupported rule syntax: ${syntax}`)
       const rule = compileRule(text, (syntax === 'v2' ? 'v2' : 'v3') satisfies RuleSyntax)
+      if (config.tls) refuseUnservedOptions(config.tls.options, provider, this.#runtime)
       if (!config.service) throw new MiddlewareError('the service is missing on the router')
       const serviceName = qualified(config.service, provider)
       const service = this.service(serviceName)
@@ -282,20 +286,10 @@ class Builder {
   }
 
   #transport(named: string | undefined, provider: string): Transport {
-    const own = this.#setup.config.serversTransport
-    if (!named)
-      return {
-        connectTimeoutMs: own.forwardingTimeouts.dialTimeout,
-        responseHeaderTimeoutMs: own.forwardingTimeouts.responseHeaderTimeout,
-        tlsVerify: !own.insecureSkipVerify,
-      }
+    if (!named) return transportOf(this.#setup.config.serversTransport)
     const transport = this.#runtime.transports.get(qualified(named, provider))
     if (!transport) throw new MiddlewareError(`servers transport not found ${qualified(named, provider)}`)
-    return {
-      connectTimeoutMs: transport.forwardingTimeouts.dialTimeout,
-      responseHeaderTimeoutMs: transport.forwardingTimeouts.responseHeaderTimeout,
-      tlsVerify: !transport.insecureSkipVerify,
-    }
+    return transportOf(transport)
   }
 
   /** What no router uses is built all the same, so that the API tells its mistakes; its health is watched as upstream does. */

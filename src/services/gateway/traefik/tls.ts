@@ -1,7 +1,7 @@
 // Certificates for entry points: those of the dynamic configuration, those of authorities (`certificatesResolvers`), and one of the
 // gateway's own making for every other name. An entry point answers plain and TLS connections on its one port.
 import { readFile } from 'node:fs/promises'
-import { createSecureContext, type SecureContext, type SecureVersion } from 'node:tls'
+import { createSecureContext, type SecureContext } from 'node:tls'
 import type { Logger } from '../../../log/log.ts'
 import type { TlsMaterial } from '../../../service/definition.ts'
 import { Challenges } from '../tls/acme/challenges.ts'
@@ -13,13 +13,8 @@ import { selfSigned } from '../tls/self-signed.ts'
 import type { RouterInfo, RuntimeConfig } from './config/runtime.ts'
 import type { StaticConfig } from './config/static.ts'
 import { hostsOfRule } from './rules/compile.ts'
+import { tlsDefaults } from './tls-options.ts'
 
-const VERSIONS: ReadonlyMap<string, SecureVersion> = new Map([
-  ['VersionTLS10', 'TLSv1'],
-  ['VersionTLS11', 'TLSv1.1'],
-  ['VersionTLS12', 'TLSv1.2'],
-  ['VersionTLS13', 'TLSv1.3'],
-])
 const KEY_TYPES: ReadonlyMap<string, KeyType> = new Map(
   (['RSA2048', 'RSA4096', 'RSA8192', 'EC256', 'EC384'] as const).map((type) => [type, type]),
 )
@@ -31,6 +26,7 @@ export class EntryPointTls {
   readonly #log: Logger
   readonly #own = selfSigned(['TRAEFIK DEFAULT CERT'])
   #fallback: SecureContext | undefined
+  #fallbackPair: Certificate | undefined
   /** The entry points on which the authority's questions are answered over HTTP. */
   readonly #asked = new Set<string>()
 
@@ -84,7 +80,9 @@ export class EntryPointTls {
       }
       const fallback = stores['default']?.defaultCertificate
       const read = fallback && (await this.#read(fallback))
-      this.#fallback = read ? createSecureContext(read) : this.#fallback
+      if (!read) continue
+      this.#fallback = createSecureContext(read)
+      this.#fallbackPair = read
     }
     this.#certificates.set('file', found)
     const wanted = new Map<string, Domain[]>([...this.#resolvers.keys()].map((name) => [name, []]))
@@ -96,16 +94,12 @@ export class EntryPointTls {
   }
 
   material(config: RuntimeConfig): TlsMaterial {
-    const options = config.tls.map((tls) => tls.options?.['default']).find((found) => found !== undefined)
-    const version = (name: string | undefined) => (name === undefined ? undefined : VERSIONS.get(name))
-    const minVersion = version(options?.minVersion)
-    const maxVersion = version(options?.maxVersion)
     return {
-      ...this.#own,
+      // Also for clients that ask for no name.
+      ...(this.#fallbackPair ?? this.#own),
       plainToo: true,
       http2: true,
-      ...(minVersion && { minVersion }),
-      ...(maxVersion && { maxVersion }),
+      ...tlsDefaults(config),
       contextFor: (name) => this.#certificates.contextFor(name) ?? this.#fallback,
       validation: this.challenges,
     }

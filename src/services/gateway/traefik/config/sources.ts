@@ -113,6 +113,7 @@ function checked(config: StaticConfig, origin: string): StaticConfig {
         what: `'to' entry point field references a non-existing entry point: ${to}`,
       })
   }
+  problems.push(...unserved(config))
   const { file, compose } = config.providers
   if (file && file.filename === '' && file.directory === '')
     problems.push({ where: 'providers.file', what: 'filename or directory is required' })
@@ -125,6 +126,25 @@ function checked(config: StaticConfig, origin: string): StaticConfig {
   if (!/^v[23]$/.test(config.core.defaultRuleSyntax)) problems.push({ where: 'core.defaultRuleSyntax', what: 'v2 or v3' })
   if (problems.length > 0) throw new TraefikConfigError(origin, problems)
   return { ...config, entryPoints }
+}
+
+/** What is listed by Traefik, would change who is let in or how long, and is not here. */
+function unserved({ entryPoints, certificatesResolvers = {} }: StaticConfig): ConfigProblem[] {
+  const problems: ConfigProblem[] = []
+  for (const [name, { proxyProtocol, transport }] of Object.entries(entryPoints)) {
+    if (proxyProtocol) problems.push({ where: `entryPoints.${name}.proxyProtocol`, what: 'the PROXY protocol is not read, leave it out' })
+    if (transport.keepAliveMaxTime > 0)
+      problems.push({ where: `entryPoints.${name}.transport.keepAliveMaxTime`, what: 'not served: keepAliveMaxRequests is' })
+  }
+  for (const [name, { acme, tailscale }] of Object.entries(certificatesResolvers)) {
+    const where = `certificatesResolvers.${name}`
+    if (tailscale !== undefined) problems.push({ where: `${where}.tailscale`, what: 'not served' })
+    if (acme?.dnsChallenge !== undefined)
+      problems.push({ where: `${where}.acme.dnsChallenge`, what: 'not served: httpChallenge and tlsChallenge are' })
+    if (acme?.httpChallenge && !Object.hasOwn(entryPoints, acme.httpChallenge.entryPoint))
+      problems.push({ where: `${where}.acme.httpChallenge.entryPoint`, what: `no such entry point: ${acme.httpChallenge.entryPoint}` })
+  }
+  return problems
 }
 
 /** `:80`, `127.0.0.1:80/tcp`, `[::1]:80`. */

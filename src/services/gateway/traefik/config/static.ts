@@ -205,7 +205,7 @@ export const staticSchema = z.object({
           clientResponseHeaderTimeout: duration.optional(),
           httpChallenge: z.object({ entryPoint: z.string().default(''), delay: duration.optional() }).optional(),
           tlsChallenge: z.object({ delay: duration.optional() }).optional(),
-          dnsChallenge: ignored,
+          dnsChallenge: z.object({ provider: z.string().optional() }).optional(),
         })
         .optional(),
       tailscale: ignored,
