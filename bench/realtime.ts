@@ -1,6 +1,7 @@
 // Realtime beside its limits: one sender to 1,000 sockets beside a bare `ws` server that fans the very same frames out, in alternating
-// rounds; how late they are at half of what that server does; and the memory of 10,000 sockets that have joined and wait. The last line is the ratio of
-// the fan-out. `npm run bench -- realtime [--sockets 1000] [--rounds 3] [--seconds 4] [--idle 10000]`
+// rounds; how late they are at half of what that server does; the memory of 10,000 sockets that have joined and wait; and changes of a table under
+// row level security, from insert to message. The last line is the ratio of the fan-out.
+// `npm run bench -- realtime [--sockets 1000] [--rounds 3] [--seconds 4] [--idle 10000] [--burst 5000] [--subscribers 20]`
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
@@ -10,6 +11,7 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { WebSocketServer } from 'ws'
 import type { createStack as CreateStack } from '../src/create-stack.ts'
+import { type ChangesLoad, type ChangesOutcome, changes } from './realtime/changes.ts'
 import { type FanOutLoad, type FanOutOutcome, fanOut, idle } from './realtime/fan-out.ts'
 
 const self = fileURLToPath(import.meta.url)
@@ -21,8 +23,8 @@ const option = (name: string, fallback: number): number => {
 const SECRET = 'a-secret-for-the-bench-of-thirty-two-characters'
 const TOPIC = 'realtime:bench'
 
-function token(): string {
-  const claims = { role: 'anon', exp: Math.floor(Date.now() / 1_000) + 3_600 }
+function token(more: object = {}): string {
+  const claims = { role: 'anon', exp: Math.floor(Date.now() / 1_000) + 3_600, ...more }
   const body = [{ alg: 'HS256', typ: 'JWT' }, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url')).join('.')
   return `${body}.${createHmac('sha256', SECRET).update(body).digest('base64url')}`
 }
@@ -146,6 +148,19 @@ async function main(): Promise<void> {
     console.log(`${waiting} idle joined sockets: ${memoryOf(realtime.process.pid).toFixed(0)} MB (${before.toFixed(0)} MB before)`)
     load.process.kill()
   }
+  const burst = option('burst', 5_000)
+  if (burst > 0) {
+    const owner = '11111111-1111-4111-8111-111111111111'
+    const paths = Array.from(
+      { length: option('subscribers', 20) },
+      (_, n) => `/socket/websocket?vsn=2.0.0&apikey=${token({ role: 'authenticated', sub: owner, n })}`,
+    )
+    const load: ChangesLoad = { port: realtime.port, paths, databaseUrl: stack.dbUrl, owner, perSecond: 200, seconds: 5, burst }
+    const outcome = JSON.parse((await child('load-changes', load)).line) as ChangesOutcome
+    console.log(
+      `changes to ${paths.length} subscribers under RLS: 200 inserts/s p50 ${outcome.p50.toFixed(1)} ms, p99 ${outcome.p99.toFixed(1)} ms, ${outcome.lost} lost; ${burst} rows in one transaction in ${outcome.burstMs.toFixed(0)} ms, ${outcome.burstLost} lost`,
+    )
+  }
   realtime.process.kill()
   const [limit, ours] = ways.map(({ perSecond }) => median(perSecond)) as [number, number]
   console.log(`ratio ${(ours / limit).toFixed(2)}`)
@@ -155,6 +170,9 @@ const [mode, input] = process.argv.slice(2)
 if (mode === 'serve-bare') serveBare()
 else if (mode === 'load-fan-out') {
   console.log(JSON.stringify(await fanOut(JSON.parse(input!) as FanOutLoad)))
+  process.exit(0)
+} else if (mode === 'load-changes') {
+  console.log(JSON.stringify(await changes(JSON.parse(input!) as ChangesLoad)))
   process.exit(0)
 } else if (mode === 'load-idle') {
   await idle(JSON.parse(input!) as Parameters<typeof idle>[0])
