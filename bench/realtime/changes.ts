@@ -69,10 +69,10 @@ export async function changes(load: ChangesLoad): Promise<ChangesOutcome> {
 
     received = 0
     const start = performance.now()
-    await client.query(`insert into public.bench_changes select 1000000 + i, $1, null, repeat('x', 200) from generate_series(1, $2::int) i`, [
-      load.owner,
-      load.burst,
-    ])
+    await client.query(
+      `insert into public.bench_changes select 1000000 + i, $1, null, repeat('x', 200) from generate_series(1, $2::int) i`,
+      [load.owner, load.burst],
+    )
     await all(load.burst * sockets.length)
     return { p50: at(0.5), p99: at(0.99), lost, burstMs: last - start, burstLost: load.burst * sockets.length - received }
   } finally {

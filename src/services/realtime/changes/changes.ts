@@ -112,6 +112,8 @@ class Changes implements ChangesFeed, StreamSink {
     const bindings = request.entries.map(parseBinding)
     if (bindings.length === 0) return { claims: async () => undefined, close: async () => undefined }
     if (this.#stop.signal.aborted) throw new SubscriptionRefused(`${UNREACHABLE}realtime stops`, false)
+    // Before a slot of ours is read: then the rows of the first subscriber could not be told from those left behind.
+    await this.#cleanUp()
     const claimsText = request.claimsText ?? JSON.stringify(request.claims)
     const subscriber = this.#subscribers.make(request, bindings, this.#subscribers.enter(request.role, claimsText))
     this.#enter()
@@ -120,7 +122,6 @@ class Changes implements ChangesFeed, StreamSink {
         () => undefined,
         (error: Error) => error,
       )
-      await this.#cleanUp()
       const { tables, lsn } = await writeRows(this.#executor, this.#publication, subscriber.bindings, claimsText)
       subscriber.from = lsn
       subscriber.bindings.forEach((live, index) => {

@@ -7,7 +7,12 @@ import { settingsOf } from './record.ts'
 
 const CONNECT_MS = 10_000
 
-export function startUpkeep({ env, log, encryption, store }: Pick<RealtimeState, 'env' | 'log' | 'encryption' | 'store'>): Janitor | undefined {
+export function startUpkeep({
+  env,
+  log,
+  encryption,
+  store,
+}: Pick<RealtimeState, 'env' | 'log' | 'encryption' | 'store'>): Janitor | undefined {
   if (!env.RUN_JANITOR) return undefined
   return startJanitor({
     async tenants() {
