@@ -37,7 +37,7 @@ afterAll(async () => {
 const environment = (more: Record<string, string> = {}) => ({ PATH: process.env['PATH'], HOME: folder, ...more })
 const NAMES = ['a.txt', 'empty', 'sub/b c+d.txt', 'sub/deep/big.bin']
 
-describe.skipIf(!hasRclone)('rclone (skipped: not installed)'.replace(hasRclone ? / \(.*/ : /^$/, ''), () => {
+describe.skipIf(!hasRclone)(hasRclone ? 'rclone' : 'rclone, which is not installed', () => {
   const rclone = async (...args: string[]): Promise<string> => {
     const { values } = stack
     const remote = {
@@ -79,7 +79,7 @@ describe.skipIf(!hasRclone)('rclone (skipped: not installed)'.replace(hasRclone 
   })
 })
 
-describe.skipIf(!hasS3cmd)('s3cmd (skipped: not installed)'.replace(hasS3cmd ? / \(.*/ : /^$/, ''), () => {
+describe.skipIf(!hasS3cmd)(hasS3cmd ? 's3cmd' : 's3cmd, which is not installed', () => {
   const s3cmd = async (...args: string[]): Promise<string> => {
     const { values } = stack
     const endpoint = values['STORAGE_S3_URL']!.replace('http://', '')

@@ -26,7 +26,7 @@ export class Authoriser {
   constructor(ctx: StorageContext) {
     const { env, config } = ctx
     this.#ctx = ctx
-    this.rules = { region: env.STORAGE_S3_REGION ?? env.REGION ?? '', enforceRegion: env.S3_PROTOCOL_ENFORCE_REGION }
+    this.rules = { region: env.STORAGE_S3_REGION ?? env.REGION ?? '', alias: env.REGION, enforceRegion: env.S3_PROTOCOL_ENFORCE_REGION }
     this.#hosts = {
       publicUrl: config.publicUrl,
       allowForwarded: env.S3_ALLOW_FORWARDED_HEADER,

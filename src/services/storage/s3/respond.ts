@@ -44,7 +44,9 @@ export function refuse(request: IncomingMessage, response: ServerResponse, error
     return refused
   }
   for (const name of response.getHeaderNames()) if (name !== 'x-amz-request-id') response.removeHeader(name)
-  const tree = { Error: { Resource: about.resource, Code: refused.code, Message: refused.message } }
+  // Of the S3 server behind this one, which says its code for a message.
+  const code = refused.code === 'S3Error' && /^[A-Z]\w+$/.test(refused.message) ? refused.message : refused.code
+  const tree = { Error: { Resource: about.resource, Code: code, Message: refused.message } }
   send(request, response, { status: refused.status, ...(refused.headers && { headers: refused.headers }), tree })
   return refused
 }

@@ -23,6 +23,7 @@ interface Example {
   readonly now?: number
   readonly region?: string
   readonly enforceRegion?: boolean
+  readonly alias?: string
   readonly prefixes?: readonly string[]
   readonly scopeRegion?: string
   readonly service?: string
@@ -38,7 +39,7 @@ function verify(example: Example): string {
   try {
     const claim = claimOf(headers, queryOf(pairs))
     if (!claim) return 'none'
-    const rules = { region: example.region ?? 'local', enforceRegion: example.enforceRegion ?? false }
+    const rules = { region: example.region ?? 'local', alias: example.alias, enforceRegion: example.enforceRegion ?? false }
     const request = { method: example.method ?? 'GET', path, pairs, headers, prefixes: example.prefixes ?? [''], hosts: [headers.host!] }
     return verifyRequest(claim, request, credentials, rules, new SigningKeys(), example.now ?? NOON).scope
   } catch (error) {
@@ -130,6 +131,11 @@ describe('a request is refused', () => {
     ['by an unknown key', { ...get, accessKey: 'AKIAIOSFODNN7EXAMPLF' }, /^AccessDenied: Invalid Access Key/],
     ['for another service', { ...get, service: 'sqs' }, /^AccessDenied: Invalid Service/],
     ['for another region', { ...get, scopeRegion: 'eu-west-1' }, MISMATCH],
+    [
+      'for a region that is ours by another name, where ours is enforced',
+      { ...get, alias: 'us-east-1', enforceRegion: true },
+      /^AccessDenied: Invalid Region/,
+    ],
     ['for any region, where ours is enforced', { ...get, enforceRegion: true }, /^AccessDenied: Invalid Region/],
     ['with a time of another day', { ...get, headers: { ...get.headers, 'x-amz-date': '20130525T000000Z' } }, /^InvalidSignature/],
     ['with a time that is none', { ...get, headers: { ...get.headers, 'x-amz-date': '20130524T250000Z' } }, /^InvalidSignature/],
@@ -156,6 +162,16 @@ describe('a request is refused', () => {
   ])('by %s', (authorization, expected) => {
     expect(verify({ url: '/', headers: { authorization } })).toMatch(expected)
   })
+})
+
+test('the server answers to a second name of its region', () => {
+  const signing = new SigningKeys().of(credentials.secrets[0]!, '20130524', 'stub', 's3')
+  const text = `GET\n/s3\n\nhost:${base.host}\nx-amz-content-sha256:${EMPTY}\nx-amz-date:20130524T000000Z\n\n${plain}\n${EMPTY}`
+  const signature = signing.sign(`AWS4-HMAC-SHA256\n20130524T000000Z\n${signing.scope}\n${createHash('sha256').update(text).digest('hex')}`)
+  const ask = (alias?: string) =>
+    verify({ url: '/s3', signed: plain, signature, scopeRegion: 'stub', ...(alias !== undefined && { alias }) })
+  expect(ask('stub')).toBe(signing.scope)
+  expect(ask()).toMatch(MISMATCH)
 })
 
 describe('the host that was signed', () => {

@@ -15,6 +15,8 @@ export interface Credentials {
 export interface SignatureRules {
   /** Of this server; empty where it has none. */
   readonly region: string
+  /** Another name that it answers to: what the stack tells, where the objects lie in another region. */
+  readonly alias?: string | undefined
   readonly enforceRegion: boolean
 }
 
@@ -76,7 +78,7 @@ function checkCredentials(claim: Claim, credentials: Credentials, rules: Signatu
 
 /** A client of another region is held against ours, and does not match. */
 const regionOf = ({ region }: Claim, rules: SignatureRules): string =>
-  rules.enforceRegion || !ANY_REGION.has(region) ? rules.region : region
+  !rules.enforceRegion && (ANY_REGION.has(region) || region === rules.alias) ? region : rules.region
 
 function checkCoverage(claim: Claim, headers: IncomingHttpHeaders): void {
   const signed = new Set(claim.signedHeaders)
