@@ -324,6 +324,8 @@ describe('XML', () => {
     [`<Delete>${'<Object>'.repeat(1_000)}`, '400 MalformedXML'],
     ['<Delete/><Delete/>', '400 MalformedXML'],
     ['<Other/>', '400 InvalidRequest'],
+    ['<Delete/>', '400 InvalidRequest'],
+    ['<Delete><Quiet>true</Quiet></Delete>', '400 InvalidRequest'],
     ['', '400 InvalidRequest'],
     ['<Delete><Object><VersionId>1</VersionId></Object></Delete>', '400 InvalidRequest'],
     [`<Delete>${' '.repeat(5_000_000)}</Delete>`, '413 EntityTooLarge'],

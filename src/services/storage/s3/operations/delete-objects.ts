@@ -15,7 +15,7 @@ export const deleteObjects: Operation = {
     const { keys, quiet } = readRequest(await textBody(exchange))
     if (ctx.config.hardLimits && keys.length > HARD_LIMIT)
       throw errors.invalidRequest(`Bulk object requests are limited to ${HARD_LIMIT} objects per request.`)
-    const gone = new Set(keys.length === 0 ? [] : (await removeMany(ctx, call, bucket, keys)).map(({ name }) => name))
+    const gone = new Set((await removeMany(ctx, call, bucket, keys)).map(({ name }) => name))
     const left = await stillThere(
       exchange,
       keys.filter((key) => !gone.has(key)),
@@ -27,13 +27,19 @@ export const deleteObjects: Operation = {
   },
 }
 
+/** Throws InvalidRequest in the words of upstream's validator. */
 function readRequest(text: string): { keys: string[]; quiet: boolean } {
-  if (text === '') throw errors.invalidShape("must have required property 'Body'")
+  if (text.trim() === '') throw errors.invalidShape('Body must be object')
   const root = readXml(text)
   if (root.name !== 'Delete') throw errors.invalidShape("Body must have required property 'Delete'")
+  if (root.children.length === 0) throw errors.invalidShape('Body, Delete must be object')
   const objects = childrenOf(root, 'Object')
-  const keys = objects.map((object) => textOf(object, 'Key'))
-  if (!keys.every((key) => key !== undefined)) throw errors.invalidShape("Body, Delete, Object must have required property 'Key'")
+  if (objects.length === 0) throw errors.invalidShape("Body, Delete must have required property 'Object'")
+  const keys = objects.map((object, at) => {
+    const key = textOf(object, 'Key')
+    if (key === undefined) throw errors.invalidShape(`Body, Delete, Object, ${at} must have required property 'Key'`)
+    return key
+  })
   return { keys: [...new Set(keys)], quiet: textOf(root, 'Quiet')?.trim() === 'true' }
 }
 
