@@ -1,6 +1,9 @@
 // Sockets of Realtime: who gets in, what is said in which version, and what rubbish does.
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
 import { startPostgres, type TestPostgres } from '../support/postgres.ts'
 import {
   inSeconds,
@@ -51,6 +54,14 @@ describe('a handshake', () => {
     const key = token({ nbf: inSeconds(900), iat: inSeconds(900) })
     const socket = await realtime.open({ apikey: `${key.slice(0, 9)} \n${key.slice(9)}` })
     await socket.settled()
+  })
+  test('agrees on no subprotocol, whatever is offered', async () => {
+    const ws = new WebSocket(`ws://127.0.0.1:${realtime.port}/socket/websocket?apikey=${token()}&vsn=2.0.0`, {
+      headers: { 'sec-websocket-protocol': 'chat, phoenix' },
+    })
+    const [answer] = (await once(ws, 'upgrade')) as [IncomingMessage]
+    expect(answer.headers['sec-websocket-protocol']).toBeUndefined()
+    ws.terminate()
   })
   test('HS512 by the same secret opens', async () => {
     const { createHmac } = await import('node:crypto')

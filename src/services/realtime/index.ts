@@ -51,12 +51,9 @@ export const realtime = defineService({
         max: SERVICE_CONNECTIONS,
         applicationName: 'realtime',
         log,
+        ...(env.DB_AFTER_CONNECT_QUERY === undefined ? {} : { firstQuery: env.DB_AFTER_CONNECT_QUERY }),
       })
       undo.defer(() => pool.end())
-      if (env.DB_AFTER_CONNECT_QUERY !== undefined) {
-        const query = env.DB_AFTER_CONNECT_QUERY
-        pool.on('connect', (client) => void client.query(query).catch((error) => log.warn({ err: error }, 'DB_AFTER_CONNECT_QUERY failed')))
-      }
       const encryption = openEncryption(env)
       const store = new TenantStore(pool, encryption)
       const client = await pool.connect()

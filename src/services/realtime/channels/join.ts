@@ -55,7 +55,7 @@ export async function join(connection: Connection, { topic: name, joinRef, paylo
 
 function admit(connection: Connection, config: JoinConfig): void {
   const { tenant } = connection
-  if (tenant.draining) throw new JoinRefused('RealtimeRestarting', 'Realtime is restarting, please standby')
+  if (tenant.draining && !tenant.removed) throw new JoinRefused('RealtimeRestarting', 'Realtime is restarting, please standby')
   if (tenant.removed) throw new JoinRefused('TenantNotFound', 'Tenant with the given ID does not exist', { disconnect: true })
   const { suspend, privateOnly, maxConcurrentUsers, maxChannelsPerClient } = tenant.record
   if (suspend) throw new JoinRefused('RealtimeDisabledForTenant', 'Realtime disabled for this tenant')

@@ -20,7 +20,13 @@ export interface WebSockets {
 }
 
 export function openWebSockets(state: RealtimeState): WebSockets {
-  const server = new WebSocketServer({ noServer: true, clientTracking: false, perMessageDeflate: false, maxPayload: MAX_FRAME_BYTES })
+  const server = new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: MAX_FRAME_BYTES,
+    handleProtocols: () => false,
+  })
   const sockets = new Set<SocketTransport>()
   const flusher = new Flusher()
   const { NO_CHANNEL_TIMEOUT_IN_MS: noChannelMs, WEBSOCKET_MAX_HEAP_SIZE: maxBytes } = state.env

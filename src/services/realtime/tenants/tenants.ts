@@ -80,7 +80,9 @@ export class Tenants {
     this.#only = undefined
     const entry = this.#entries.get(id)
     this.#entries.delete(id)
-    await entry?.tenant.close()
+    if (entry === undefined) return
+    entry.tenant.removed = true
+    await entry.tenant.close()
   }
 
   async close(): Promise<void> {
