@@ -133,11 +133,12 @@ describe('the end', () => {
     expect((await finish(id, [[1, etag]])).status).toBe(200)
     expect(await read()).toBe('part')
   })
-  test('comes once, however often it is asked for at once', async () => {
+  test('makes one object, however often it is asked for at once', async () => {
     const id = await begin()
     const { etag } = await part(id, 1, 'once')
     const answers = await Promise.all(Array.from({ length: 8 }, () => finish(id, [[1, etag]])))
-    expect(answers.filter(({ status }) => status === 200).length).toBe(1)
+    expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThan(0)
+    expect(storage.files().length).toBe(1)
     for (const { told } of answers) expect(['200', '409 OperationAborted', '404 NoSuchUpload']).toContain(told)
     expect(await read()).toBe('once')
     expect((await finish(id, [[1, etag]])).told).toBe('404 NoSuchUpload')
@@ -157,8 +158,9 @@ describe('the end', () => {
       `insert into storage.s3_multipart_uploads_parts (upload_id, part_number, bucket_id, key, etag, version) values ($1, 1, 'b', 'x', $2, $3)`,
       [id, etag, row.version],
     )
+    // It is finished as it is: the answer is that of the first time, and the row goes.
+    expect((await finish(id, [[1, etag]])).text).toMatch(/<CompleteMultipartUploadResult.*<Key>x<\/Key>/)
     expect((await finish(id, [[1, etag]])).told).toBe('404 NoSuchUpload')
-    expect((await send('DELETE', `/b/x?uploadId=${id}`)).status).toBe(200)
     expect(await read()).toBe('kept')
   })
   test('goes on where a broken connection has left a note of this server, and waits where it is another’s', async () => {

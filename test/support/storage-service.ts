@@ -51,7 +51,8 @@ export async function startStorage(
       fetch(url + path, { method, headers: { authorization: `Bearer ${token}`, ...headers }, ...(body !== undefined && { body }) }),
     files: () =>
       readdirSync(folder, { recursive: true, withFileTypes: true })
-        .filter((entry) => entry.isFile())
+        // Where the file system has no attributes, they lie beside each file.
+        .filter((entry) => entry.isFile() && !entry.name.endsWith('.attributes'))
         .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1)),
     async [Symbol.asyncDispose]() {
       await listening.close(0)

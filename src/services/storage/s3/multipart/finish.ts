@@ -5,7 +5,7 @@ import type { StorageContext } from '../../context.ts'
 import { rows, run } from '../../database/sql.ts'
 import { errors, StorageError } from '../../errors.ts'
 import { lockKey, mustBeValidKey, pathOf } from '../../objects/names.ts'
-import type { ObjectRow } from '../../objects/object.ts'
+import { OBJECT_COLUMNS, type ObjectRow } from '../../objects/object.ts'
 import { abandonUpload, completeUpload, type UploadPlan, uploadTrial } from '../../objects/upload.ts'
 import type { Exchange } from '../exchange.ts'
 import { refusals } from '../refusals.ts'
@@ -21,7 +21,13 @@ export async function finishUpload(exchange: Finishing, upload: UploadRow, parts
   if (finishing.has(upload.version)) throw refusals.operationAborted()
   finishing.add(upload.version)
   try {
-    const plan = await claim(ctx, call, upload)
+    const claimed = await claim(ctx, call, upload)
+    if ('id' in claimed) {
+      // It was finished before, and whoever did it could not take the upload away any more.
+      await deleteUpload(ctx, call, upload.id)
+      return claimed
+    }
+    const plan = claimed
     let facts: ObjectFacts
     try {
       facts = await ctx.backend.multipart.complete(plan.of, upload.id, parts)
@@ -42,7 +48,7 @@ export async function finishUpload(exchange: Finishing, upload: UploadRow, parts
  * a second request for the same upload either meets the first one's note, or finds the object made. A note of this instance that nobody
  * here works on was left by a connection that broke: it is taken over.
  */
-async function claim(ctx: StorageContext, call: Call, upload: UploadRow): Promise<UploadPlan> {
+async function claim(ctx: StorageContext, call: Call, upload: UploadRow): Promise<UploadPlan | ObjectRow> {
   const { database, instance } = ctx
   const { owner } = call.caller
   const request = requestOf(upload)
@@ -67,7 +73,12 @@ async function claim(ctx: StorageContext, call: Call, upload: UploadRow): Promis
            returning version`,
           [upload.id, instance],
         ),
-        rows(`select exists (select from plinth_storage.intents where version = $1 and bucket_id = $2 and name = $3) as noted`, [
+        rows('select version from plinth_storage.intents where version = $1 and bucket_id = $2 and name = $3', [
+          of.version,
+          of.bucket,
+          of.name,
+        ]),
+        rows(`select ${OBJECT_COLUMNS} from storage.objects where version = $1 and bucket_id = $2 and name = $3`, [
           of.version,
           of.bucket,
           of.name,
@@ -78,7 +89,9 @@ async function claim(ctx: StorageContext, call: Call, upload: UploadRow): Promis
     .catch((error: unknown) => {
       throw error instanceof StorageError && error.code === 'ResourceLocked' ? errors.lockTimeout(error) : error
     })
-  if (results[7]?.[0] !== undefined) return { request, owner, of }
+  const [noted, standing, made] = [results[7]![0], results[8]![0], results[9]![0] as ObjectRow | undefined]
+  if (noted !== undefined) return { request, owner, of }
+  if (made !== undefined) return made
   // Another instance's note stands in the way; or there is none, as the upload has ended.
-  throw (results[8] as { noted: boolean }[])[0]?.noted ? refusals.operationAborted() : errors.noSuchUpload(upload.id)
+  throw standing === undefined ? errors.noSuchUpload(upload.id) : refusals.operationAborted()
 }
