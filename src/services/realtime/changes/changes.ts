@@ -157,7 +157,11 @@ class Changes implements ChangesFeed, StreamSink {
   wants(relation: Relation, kind: Change['kind']): boolean {
     const action = kind === 'insert' ? 'INSERT' : kind === 'update' ? 'UPDATE' : 'DELETE'
     for (const _ of this.#subscribers.of(relation.oid, action)) return true
-    return !this.#followed.has(relation) && this.#subscribers.missing(relation).length > 0
+    if (this.#followed.has(relation)) return false
+    if (this.#subscribers.missing(relation).length > 0) return true
+    // Whoever subscribes from now on finds the table by itself.
+    this.#followed.add(relation)
+    return false
   }
 
   row(change: Change, relation: Relation, transaction: Begin): void {
@@ -245,7 +249,7 @@ class Changes implements ChangesFeed, StreamSink {
         if (!isAway(error as Error)) {
           this.#log.error({ err: error as Error, rows: rows.length }, 'changes could not be handed on')
           this.gap('they could not be read')
-          for (const subscriber of [...this.#subscribers]) subscriber.request.restored()
+          this.running()
           return
         }
         this.#log.debug({ err: error as Error }, 'the database is away: changes wait')

@@ -151,7 +151,8 @@ async function alone(
       const { name, fields } = error as Error & { fields?: { code: string } }
       if (name !== 'StatementError') throw error
       if (fields?.code === LOCK_NOT_AVAILABLE && attempt < LOCKED_TRIES && !signal.aborted) continue
-      log.warn({ err: error as Error, role: group.role }, 'a policy could not be evaluated: its role is not sent these changes')
+      // The text of the error may hold values of the row.
+      log.warn({ code: fields?.code, role: group.role }, 'a policy could not be evaluated: its role is not sent these changes')
       return
     }
   }
