@@ -19,7 +19,6 @@ import { selfHostedTenant } from './tenants/seed.ts'
 import { TenantStore } from './tenants/store.ts'
 import { Tenant } from './tenants/tenant.ts'
 import { Tenants } from './tenants/tenants.ts'
-import { startUpkeep } from './tenants/upkeep.ts'
 
 const PORT = 4_000
 /** Records of tenants are read and written; everything else goes to the tenants' own databases. */
@@ -80,8 +79,6 @@ export const realtime = defineService({
       const state: RealtimeState = { env, log, encryption, store, tenants, metrics }
       const app = openApp(state)
       undo.defer(() => app.close())
-      const janitor = startUpkeep(state)
-      undo.defer(() => janitor?.stop())
       const sockets = openWebSockets(state)
       undo.defer(() => sockets.close())
       undo.defer(() => tenants.close())

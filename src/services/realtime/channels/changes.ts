@@ -1,7 +1,7 @@
 // The postgres_changes of one channel: subscribed after the join, given the claims of new tokens, delivered within the tenant's limits.
 import { type ChangeMessage, type ChangeSubscription, type Subscribed, SubscriptionRefused } from '../changes/feed.ts'
 import type { Version } from '../socket/client-frame.ts'
-import { textFrame, type WireFrame } from '../socket/wire.ts'
+import { textFrameOf, type WireFrame } from '../socket/wire.ts'
 import type { VerifiedToken } from '../token/verify.ts'
 import type { Channel } from './channel.ts'
 import { JoinRefused } from './join-refused.ts'
@@ -131,36 +131,50 @@ function deliver(channel: Channel, { ids, type, data }: ChangeMessage): void | P
   tenant.counts.changes++
   const event = config.legacy ? type : 'postgres_changes'
   const frame = tenant.frames.of(data, `${connection.version}${event}[${ids}]${topic.name}`, () =>
-    changeFrame(connection.version, topic.name, event, config.legacy ? undefined : ids, data),
+    around(connection.version, topic.name, event, config.legacy ? undefined : ids),
   )
   tenant.counts.outputBytes += frame.bytes.length
   connection.transport.send(frame)
   return connection.transport.room()
 }
 
-function changeFrame(version: Version, topic: string, event: string, ids: readonly number[] | undefined, data: Buffer): WireFrame {
-  const text = data.toString()
-  const payload = ids === undefined ? text : `{"ids":[${ids.join(',')}],"data":${text}}`
-  return textFrame(
-    version === 2
-      ? `[null,null,${JSON.stringify(topic)},"${event}",${payload}]`
-      : `{"topic":${JSON.stringify(topic)},"event":"${event}","payload":${payload},"ref":null}`,
-  )
+/** What stands before and after the data in a message. */
+interface Around {
+  readonly before: Buffer
+  readonly after: Buffer
 }
+
+function around(version: Version, topic: string, event: string, ids: readonly number[] | undefined): Around {
+  const [open, close] = ids === undefined ? ['', ''] : [`{"ids":[${ids.join(',')}],"data":`, '}']
+  const [before, after] =
+    version === 2
+      ? [`[null,null,${JSON.stringify(topic)},"${event}",${open}`, `${close}]`]
+      : [`{"topic":${JSON.stringify(topic)},"event":"${event}","payload":${open}`, `${close},"ref":null}`]
+  return { before: Buffer.from(before), after: Buffer.from(after) }
+}
+
+const AROUND_LIMIT = 10_000
 
 /** The frames made of the last change: subscribers of one topic get the same bytes. */
 export class ChangeFrames {
   #data: Buffer | undefined
   readonly #frames = new Map<string, WireFrame>()
+  readonly #around = new Map<string, Around>()
 
-  of(data: Buffer, key: string, make: () => WireFrame): WireFrame {
+  of(data: Buffer, key: string, make: () => Around): WireFrame {
     if (this.#data !== data) {
       this.#data = data
       this.#frames.clear()
     }
     let frame = this.#frames.get(key)
     if (frame === undefined) {
-      frame = make()
+      let parts = this.#around.get(key)
+      if (parts === undefined) {
+        if (this.#around.size >= AROUND_LIMIT) this.#around.clear()
+        parts = make()
+        this.#around.set(key, parts)
+      }
+      frame = textFrameOf([parts.before, data, parts.after])
       this.#frames.set(key, frame)
     }
     return frame

@@ -17,16 +17,21 @@ export function textFrame(text: string): WireFrame {
   return { bytes, headerLength, binary: false }
 }
 
-export function binaryFrame(parts: readonly Uint8Array[]): WireFrame {
+export const binaryFrame = (parts: readonly Uint8Array[]): WireFrame => joined(BINARY, parts)
+
+/** Of texts that are bytes already: nothing is decoded only to be encoded again. */
+export const textFrameOf = (parts: readonly Uint8Array[]): WireFrame => joined(TEXT, parts)
+
+function joined(kind: number, parts: readonly Uint8Array[]): WireFrame {
   let length = 0
   for (const part of parts) length += part.length
-  const { bytes, headerLength } = framed(BINARY, length)
+  const { bytes, headerLength } = framed(kind, length)
   let at = headerLength
   for (const part of parts) {
     bytes.set(part, at)
     at += part.length
   }
-  return { bytes, headerLength, binary: true }
+  return { bytes, headerLength, binary: kind === BINARY }
 }
 
 /** The message without the WebSocket's header: for those who listen by other ways. */
