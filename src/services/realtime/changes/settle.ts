@@ -55,10 +55,8 @@ export async function settle(rows: readonly Row[], context: SettleContext, only?
   const [matches] = await Promise.all([matchesOf(listening, executor, log), convertRows([...listening.keys()], executor, log)])
   const wanting = new Map<Row, Live[]>()
   for (const [row, lives] of listening) {
-    wanting.set(
-      row,
-      lives.filter(({ binding }) => matches.passes(row, binding.filters)),
-    )
+    const filtered = lives.some(({ binding }) => binding.filters.length > 0)
+    wanting.set(row, filtered ? lives.filter(({ binding }) => matches.passes(row, binding.filters)) : lives)
   }
 
   let answer = await ask(wanting, listening, groups, secured, context)
@@ -106,7 +104,7 @@ async function ask(
   { executor, log, signal }: SettleContext,
 ): Promise<Answer> {
   const rights = new Map<Table, Set<string>>()
-  const byGroup = new Map<Group, Set<Row>>()
+  const byGroup = new Map<Group, Row[]>()
   for (const [row, lives] of listening) {
     const roles = rights.get(row.table!) ?? new Set()
     rights.set(row.table!, roles)
@@ -116,16 +114,16 @@ async function ask(
     if (row.action === 'DELETE' || row.table!.primary === undefined || secured.get(row.relation.oid) !== true) continue
     for (const { subscriber } of lives) {
       const group = groups.get(subscriber)!
-      const rows = byGroup.get(group) ?? new Set()
-      byGroup.set(group, rows.add(row))
+      const rows = byGroup.get(group)
+      if (rows === undefined) byGroup.set(group, [row])
+      else if (rows[rows.length - 1] !== row) rows.push(row)
     }
   }
   // Groups that are asked about the same rows share the list, and the texts that are made of it.
   const lists = new Map<string, readonly Row[]>()
   const numbers = new Map([...wanting.keys()].map((row, index) => [row, index]))
   const lookups = new Map<Group, readonly Row[]>()
-  for (const [group, rows] of byGroup) {
-    const list = [...rows]
+  for (const [group, list] of byGroup) {
     const key = list.length === wanting.size ? 'all' : list.map((row) => numbers.get(row)).join()
     lookups.set(group, lists.get(key) ?? list)
     lists.set(key, lookups.get(group)!)

@@ -92,7 +92,7 @@ export async function askVisibility(question: Question, executor: Executor, log:
         readers.push([
           statements.length,
           (result) => {
-            for (const [index] of result.rows) seen.add(lookup.rows[Number(index)]!)
+            for (const index of listed(result)) seen.add(lookup.rows[index]!)
           },
         ])
         statements.push(lookup.visible)
@@ -107,7 +107,7 @@ export async function askVisibility(question: Question, executor: Executor, log:
         readers.push([
           statements.length,
           (result) => {
-            for (const [index] of result.rows) current.add(same[Number(index)]!)
+            for (const index of listed(result)) current.add(same[index]!)
           },
         ])
         statements.push(statement)
@@ -206,11 +206,17 @@ function lookupsOf(rows: readonly Row[]): Lookup[] {
     table,
     rows: same,
     visible: {
-      text: `select q.i from unnest($1::int4[], ${table.primary!.map((_, at) => `$${at + 2}::text[]`).join(', ')}) as q(i, ${table.primary!.map((_, at) => `k${at}`).join(', ')})
+      text: `select string_agg(q.i::text, ',') from unnest($1::int4[], ${table.primary!.map((_, at) => `$${at + 2}::text[]`).join(', ')}) as q(i, ${table.primary!.map((_, at) => `k${at}`).join(', ')})
               where exists (select from ${qualified(table.schema, table.name)} as t where ${keyCondition(table)})`,
       values: [numbers(same.length), ...keysOf(table, same)],
     },
   }))
+}
+
+/** Numbers come as one text: a row of the result for each would cost more than finding them. */
+const listed = ({ rows }: Result): number[] => {
+  const text = rows[0]?.[0]
+  return text == null ? [] : text.toString('latin1').split(',').map(Number)
 }
 
 const numbers = (count: number): string => `{${Array.from({ length: count }, (_, index) => index).join(',')}}`
@@ -230,7 +236,7 @@ function currentOf(table: Table, rows: readonly Row[]): { statement: Statement; 
   return [...bySet.values()].map(({ columns, rows: same }) => ({
     rows: same,
     statement: {
-      text: `select q.i from unnest($1::int4[], $2::text[], ${table.primary!.map((_, at) => `$${at + 3}::text[]`).join(', ')}) as q(i, h, ${table.primary!.map((_, at) => `k${at}`).join(', ')})
+      text: `select string_agg(q.i::text, ',') from unnest($1::int4[], $2::text[], ${table.primary!.map((_, at) => `$${at + 3}::text[]`).join(', ')}) as q(i, h, ${table.primary!.map((_, at) => `k${at}`).join(', ')})
                join ${qualified(table.schema, table.name)} as t on ${keyCondition(table)}
               where md5(row(${columns.map((index) => `t.${ident(table.columns[index]!.name)}`).join(', ')})::text) = q.h`,
       values: [
