@@ -1,5 +1,6 @@
 // Requests for one URL on many sockets, each as soon as the one before is answered, for a time. Run in a process of its own.
 import { connect } from 'node:net'
+import type { Uploads } from './uploads.ts'
 
 export interface Load {
   readonly port: number
@@ -48,11 +49,12 @@ export async function load({ port, path, connections, ms }: Load): Promise<Serve
   return { perSecond: answered / seconds, megabytesPerSecond: bytes / 1e6 / seconds }
 }
 
-/** In the process that was forked for it: answers each message with what was served. */
-export function serveLoad(): void {
-  process.on('message', (asked: Load) => {
-    load(asked).then(
-      (served) => process.send!({ served }),
+/** In the process that was forked for it: answers each message with what was served, or how fast what was sent was taken. */
+export function serveLoad(upload: (wanted: Uploads) => Promise<number>): void {
+  process.on('message', (asked: { load?: Load; upload?: Uploads }) => {
+    const work: Promise<Served | number> = asked.load ? load(asked.load) : upload(asked.upload!)
+    work.then(
+      (value) => process.send!({ value }),
       (error: Error) => process.send!({ error: error.message }),
     )
   })
