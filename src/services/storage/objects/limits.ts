@@ -9,7 +9,8 @@ export type UploadKind = 'standard' | 'resumable' | 's3'
 
 /** Bytes that an upload may have. */
 export function sizeLimit({ uploads }: StorageConfig, bucket: BucketRow, name: string, kind: UploadKind): number {
-  if (kind === 'standard' && isPlaceholder(name)) return 0
+  // Bytes of no type that the bucket has a word on are none.
+  if (isPlaceholder(name) && (kind === 'standard' || bucket.allowed_mime_types?.length)) return 0
   const own = bucket.file_size_limit
   return Math.min(
     uploads.limit,

@@ -38,14 +38,24 @@ export class Imgproxy {
   async render(options: readonly string[], source: string, accept: string | undefined, signal: AbortSignal): Promise<Picture> {
     const path = ['/public', ...options, 'plain', encodedSource(source)].join('/')
     const headers: Record<string, string> = accept === undefined ? {} : { accept }
-    const deadline = AbortSignal.timeout(this.#ctx.config.images.timeoutMs)
-    const over = AbortSignal.any([signal, deadline])
+    const late = new AbortController()
+    // For the headers of the answer: how long the picture takes from there on is the client's business.
+    const timer = setTimeout(() => late.abort(new Error('imgproxy took too long')), this.#ctx.config.images.timeoutMs)
+    try {
+      return await this.#insist(path, headers, signal, late.signal)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async #insist(path: string, headers: Record<string, string>, signal: AbortSignal, late: AbortSignal): Promise<Picture> {
+    const over = AbortSignal.any([signal, late])
     for (let attempt = 0; ; attempt++) {
       const answer = await this.#ask(path, headers, over).catch((error: unknown) => error as Error)
       if (signal.aborted) throw errors.aborted(signal.reason)
       if (!(answer instanceof Error) && answer.status === 200) return answer
       const last = attempt === RETRIES || over.aborted || (!(answer instanceof Error) && !AGAIN.has(answer.status))
-      if (last) throw answer instanceof Error ? unanswered(answer, deadline.aborted) : refusal(answer.status, await textOf(answer.body))
+      if (last) throw answer instanceof Error ? unanswered(answer, late.aborted) : refusal(answer.status, await textOf(answer.body))
       if (!(answer instanceof Error)) answer.body.destroy()
       await new Promise((resolve) => setTimeout(resolve, Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt)))
     }

@@ -4,11 +4,13 @@ import type { Caller } from '../caller/caller.ts'
 import type { StorageContext } from '../context.ts'
 import { objectForService, publicObject, readableObject } from '../objects/find.ts'
 import { iso, type ObjectRow } from '../objects/object.ts'
+import { servedType } from '../objects/served-type.ts'
+import { optionsOf, readTransform } from '../render/transform.ts'
 import { openDownload } from '../sign/signed-url.ts'
 import { readShape, record, text } from '../wire/shape.ts'
 import { anyCaller, callOf, requireCaller } from './call.ts'
 import { header, objectPath } from './path.ts'
-import { cacheControl, sendObject, servedType } from './send.ts'
+import { cacheControl, sendObject } from './send.ts'
 
 const tokenQuery = record({ token: text })
 
@@ -48,7 +50,10 @@ export function downloadRoutes(app: FastifyInstance, ctx: StorageContext): void 
   ]
   for (const [path, get, head] of routes) {
     app.get(path, async (request, reply) => sendObject(ctx, request, reply, await get(request)))
-    app.head(path, async (request, reply) => sendHead(ctx, request, reply, await (await head(request))()))
+    app.head(path, async (request, reply) => {
+      const changes = changesOf(ctx, request)
+      return sendHead(ctx, request, reply, await (await head(request))(), changes)
+    })
   }
 
   const infos: readonly [path: string, find: Finder][] = [
@@ -56,7 +61,11 @@ export function downloadRoutes(app: FastifyInstance, ctx: StorageContext): void 
     ['/object/info/authenticated/:bucket/*', authenticated('object.get_authenticated_info')],
     ['/object/info/:bucket/*', either('object.get_authenticated_info')],
   ]
-  for (const [path, find] of infos) app.get(path, async (request) => infoOf(await (await find(request))()))
+  for (const [path, find] of infos)
+    app.get(path, async (request, reply) => {
+      reply.headers(changesOf(ctx, request))
+      return infoOf(await (await find(request))())
+    })
 
   app.get('/object/sign/:bucket/*', async (request, reply) => {
     const { token } = readShape('querystring', tokenQuery, request.query)
@@ -68,7 +77,19 @@ export function downloadRoutes(app: FastifyInstance, ctx: StorageContext): void 
   })
 }
 
-function sendHead({ config }: StorageContext, request: FastifyRequest, reply: FastifyReply, row: ObjectRow): FastifyReply {
+/** What a picture would be changed to, of routes that give none. Throws InvalidRequest. */
+function changesOf({ config }: StorageContext, request: FastifyRequest): { 'x-transformations'?: string } {
+  const options = optionsOf(readTransform('querystring', request.query), config)
+  return options.length === 0 ? {} : { 'x-transformations': options.join(',') }
+}
+
+function sendHead(
+  { config }: StorageContext,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  row: ObjectRow,
+  changes: { 'x-transformations'?: string },
+): FastifyReply {
   const { metadata } = row
   const stored = { cacheControl: metadata?.cacheControl ?? 'no-cache', etag: metadata?.eTag ?? '' }
   const { raw } = reply
@@ -80,6 +101,7 @@ function sendHead({ config }: StorageContext, request: FastifyRequest, reply: Fa
     'last-modified': new Date(metadata?.lastModified ?? row.updated_at).toUTCString(),
     'cache-control': cacheControl(stored, header(request, 'if-none-match'), config.sharedMaxAge, 'must-revalidate'),
     'x-robots-tag': metadata?.xRobotsTag ?? 'none',
+    ...changes,
   }
   raw.writeHead(200, headers).end()
   reply.hijack()

@@ -5,6 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { StorageContext } from '../context.ts'
 import { type Conditions, type Downloaded, download } from '../objects/download.ts'
 import type { ObjectRow } from '../objects/object.ts'
+import { sandboxOf, servedType } from '../objects/served-type.ts'
 import { header } from './path.ts'
 
 export interface SendOptions {
@@ -54,9 +55,11 @@ function headersOf(
   { expires }: SendOptions,
 ): Record<string, string> {
   const { facts, row } = found
+  const type = servedType(facts.contentType)
   const headers: Record<string, string> = {
     'accept-ranges': 'bytes',
-    'content-type': servedType(facts.contentType),
+    'content-type': type,
+    ...sandboxOf(type),
     etag: facts.etag,
     'last-modified': facts.lastModified.toUTCString(),
     'x-robots-tag': row.metadata?.xRobotsTag ?? 'none',
@@ -70,9 +73,6 @@ function headersOf(
   if (found.range !== undefined) headers['content-range'] = `bytes ${found.range.start}-${found.range.end}/${facts.size}`
   return headers
 }
-
-/** HTML is never served as such: a page from here would run with the rights of the API's origin. */
-export const servedType = (type: string): string => (type.includes('text/html') ? 'text/plain' : type)
 
 /** Whoever asks with a tag that is out of date is a cache: it is told how long it may go on with what it has. */
 export function cacheControl(

@@ -80,7 +80,11 @@ export function openTusServer(ctx: StorageContext): TusServer {
       await verify(id)
       const exchange = current()
       exchange.bucket = await bucketForService(ctx, exchange.call, of.bucket)
-      return sizeLimit(config, exchange.bucket, of.name, 'resumable')
+      const limit = sizeLimit(config, exchange.bucket, of.name, 'resumable')
+      // The library takes 0 for no limit at all.
+      const announced = exchange.headers['upload-length']
+      if (limit === 0 && !(exchange.method === 'POST' && Number(announced ?? 1) === 0)) throw text(413, 'Maximum size exceeded\n')
+      return limit
     },
     async onIncomingRequest(_request, id) {
       const exchange = current()

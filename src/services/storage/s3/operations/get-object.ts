@@ -3,6 +3,7 @@
 import { errors } from '../../errors.ts'
 import { download } from '../../objects/download.ts'
 import { objectAs } from '../../objects/find.ts'
+import { sandboxOf } from '../../objects/served-type.ts'
 import type { Operation } from '../exchange.ts'
 import { isValidHeaderValue } from '../header-value.ts'
 import { checkPreconditions, isUnchanged } from '../preconditions.ts'
@@ -41,6 +42,7 @@ export const getObject: Operation = {
         'last-modified': facts.lastModified.toUTCString(),
         ...metadataHeaders(found.row.user_metadata),
         ...overrides,
+        ...sandboxOf(overrides['content-type'] ?? facts.contentType),
       },
       body: found.body,
     }
