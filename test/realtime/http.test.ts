@@ -1,4 +1,6 @@
 // Realtime over HTTP: messages in, tenants and their limits, metrics, and the ways to listen without a WebSocket.
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { startPostgres, type TestPostgres } from '../support/postgres.ts'
 import {
@@ -44,6 +46,16 @@ describe('broadcasts', () => {
       },
     ])
   })
+  test('a batch of very many messages is looked at once, not once for each of them', async () => {
+    const messages = Array.from({ length: 300_000 }, () => ({}))
+    const refused = await post('/api/broadcast', { messages })
+    expect([refused.status, refused.json.errors.messages.length]).toEqual([422, messages.length])
+  })
+  test('whether a message is private can be no object', async () => {
+    const flag = { toString: 1, valueOf: 1 }
+    const refused = await post('/api/broadcast', { messages: [{ topic: 'x', event: 'e', payload: {}, private: flag }] })
+    expect([refused.status, refused.json]).toEqual([422, { errors: { messages: [{ private: ['is invalid'] }] } }])
+  })
   test.each<[string, unknown, Record<string, string>, number]>([
     ['no JSON', '{broken', { 'content-type': 'application/json' }, 400],
     ['no object', '[]', { 'content-type': 'application/json' }, 422],
@@ -80,6 +92,13 @@ describe('tenants', () => {
       const refused = await realtime.call('GET', '/api/tenants', bearer === undefined ? {} : { token: bearer })
       expect([refused.status, refused.text]).toEqual([403, ''])
     }
+  })
+  test('a limit that the column cannot hold is refused by its name', async () => {
+    const refused = await admin('PUT', '/large', { tenant: { max_events_per_second: 3_000_000_000 } })
+    expect([refused.status, refused.json]).toEqual([
+      422,
+      { errors: { max_events_per_second: ['must be less than or equal to 2147483647'] } },
+    ])
   })
   test('a second tenant has its own key, its own topics and its own address', async () => {
     const key = 'the-secret-of-the-second-tenant-is-this-one'
@@ -178,6 +197,23 @@ describe('long polling', () => {
     )
     await socket.got('lp', 'two')
   })
+  test('of two polls of one session the later one is told', async () => {
+    const session = (await poll('')).json.token as string
+    await publish(session, '["1","1","realtime:two","phx_join",{"config":{}}]')
+    await poll(`&token=${session}`)
+    const earlier = poll(`&token=${session}`)
+    const later = poll(`&token=${session}`)
+    const first = await Promise.race([earlier, later])
+    expect(first.json.messages).toEqual([])
+    const began = performance.now()
+    const socket = await realtime.open()
+    await socket.join('two')
+    socket.send('two', 'hi', {})
+    const told = [...(await earlier).json.messages, ...(await later).json.messages].map((text: string) => JSON.parse(text)[4].event)
+    expect(told).toEqual(['hi'])
+    // A poll that nobody wakes ends after ten seconds.
+    expect(performance.now() - began).toBeLessThan(9_000)
+  })
   test('an unknown session begins anew, and nobody gets in without a key', async () => {
     expect((await publish('nobody', '[]')).json).toEqual({ status: 410 })
     expect((await poll('&token=nobody')).json).toMatchObject({ status: 410, token: expect.any(String) })
@@ -208,6 +244,16 @@ describe('server-sent events', () => {
     }
   }
 
+  test('a listener who goes before being let in leaves nothing behind', async () => {
+    await using fresh = await startRealtime(server)
+    // The record of the tenant is not known yet, so that the answer takes longer than the client stays.
+    const socket = connect(fresh.port, '127.0.0.1')
+    socket.end(`GET /sse?topic=gone&apikey=${token()} HTTP/1.1\r\nhost: x\r\n\r\n`)
+    await once(socket.resume(), 'close')
+    await (await fresh.open()).settled()
+    const { text } = await fresh.call('GET', '/metrics', { token: token({}, SECRET) })
+    expect(text).toMatch(/^phoenix_connections_active 1$/m)
+  })
   test('tell what comes to a topic, until the client goes', async () => {
     const stream = await events('&topic=news&presence=true')
     expect(stream.response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8')

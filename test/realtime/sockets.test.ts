@@ -187,6 +187,17 @@ describe('channels', () => {
     await late.join(name, { presence: { enabled: true } })
     expect((await late.next(({ event }) => event === 'presence_state')).payload).toEqual({})
   })
+  test('presence whose event is no text is refused, and nothing ends', async () => {
+    const socket = await realtime.open()
+    const name = topic()
+    await socket.join(name)
+    expect(await socket.ask(`realtime:${name}`, 'presence', { type: 'presence', event: { toString: 1, valueOf: 1 } })).toEqual({
+      status: 'error',
+      response: {},
+    })
+    await socket.settled()
+    expect(socket.frames.map(({ event }) => event)).not.toContain('phx_error')
+  })
   test('an expired token ends its channel and not the socket', async () => {
     const socket = await realtime.open()
     const name = topic()

@@ -1,6 +1,6 @@
 // POST /api/broadcast: several messages at once, all of them checked before the first is sent.
 import { ProbeError } from '../authorization/probe.ts'
-import { cut, elementSpan, memberSpan } from '../socket/json-spans.ts'
+import { cut, elementSpans, memberSpan } from '../socket/json-spans.ts'
 import type { RealtimeState } from '../state.ts'
 import { answerEmpty, answerJson } from './answer.ts'
 import type { Exchange } from './app.ts'
@@ -19,6 +19,12 @@ interface Message {
   readonly private: boolean
   readonly id: string | undefined
 }
+
+/** What counts as a boolean. */
+const FLAGS: ReadonlyMap<unknown, boolean> = new Map<unknown, boolean>([
+  ...([true, 'true', '1', 1] as const).map((flag) => [flag, true] as const),
+  ...([false, 'false', '0', 0] as const).map((flag) => [flag, false] as const),
+])
 
 type Problems = Record<string, string[]>
 
@@ -90,7 +96,8 @@ function readMessages(
   if (list === undefined || list === null || (Array.isArray(list) && list.length === 0)) return { errors: ["can't be blank"] }
   if (!Array.isArray(list)) return { errors: ['is invalid'] }
   const listText = cut(text, memberSpan(text, 'messages'))!
-  const read = list.map((given: unknown, i) => readMessage(given, cut(listText, elementSpan(listText, i))!, maxBytes))
+  const spans = elementSpans(listText)
+  const read = list.map((given: unknown) => readMessage(given, cut(listText, spans.next().value)!, maxBytes))
   if (read.every((one): one is Message => 'payload' in one && typeof one.payload === 'string')) return { messages: read }
   return { errors: read.map((one) => ('payload' in one && typeof one.payload === 'string' ? {} : (one as Problems))) }
 }
@@ -108,8 +115,8 @@ function readMessage(given: unknown, text: string, maxBytes: number): Message | 
     if (value === undefined || value === null || (typeof value === 'string' && value.trim() === '')) problems[name] = ["can't be blank"]
     else if (typeof value !== 'string') problems[name] = ['is invalid']
   }
-  const isPrivate = own('private') ?? false
-  if (typeof isPrivate !== 'boolean' && !['true', 'false', '1', '0'].includes(String(isPrivate))) problems['private'] = ['is invalid']
+  const isPrivate = FLAGS.get(own('private') ?? false)
+  if (isPrivate === undefined) problems['private'] = ['is invalid']
   const id = own('id') ?? undefined
   if (id !== undefined && typeof id !== 'string') problems['id'] = ['is invalid']
   if (Object.keys(problems).length > 0) return problems
@@ -119,7 +126,7 @@ function readMessage(given: unknown, text: string, maxBytes: number): Message | 
     topic: String(own('topic')),
     event: String(own('event')),
     payload: payloadText,
-    private: isPrivate === true || ['true', '1'].includes(String(isPrivate)),
+    private: isPrivate === true,
     id: id as string | undefined,
   }
 }

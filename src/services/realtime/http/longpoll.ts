@@ -92,19 +92,23 @@ class Session implements Transport {
     this.#expireLater()
   }
 
-  /** What has come, or what comes first. Undefined when somebody else polls meanwhile, or the poller has gone. */
+  /** What has come, or what comes first; nothing where a later poll takes over. Undefined when the poller has gone. */
   async take(res: ServerResponse): Promise<string[] | undefined> {
     clearTimeout(this.#expiry)
     this.#wake?.()
     if (this.#messages.length === 0 && !this.#ended) {
+      let wake: (() => void) | undefined
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, WAIT_MS).unref()
-        this.#wake = () => {
+        wake = () => {
           clearTimeout(timer)
           resolve()
         }
-        res.once('close', resolve)
+        this.#wake = wake
+        res.once('close', wake)
       })
+      // A later poll waits: what comes is for that one.
+      if (this.#wake !== wake) return []
     }
     this.#wake = undefined
     this.#expireLater()

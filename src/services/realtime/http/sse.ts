@@ -20,6 +20,8 @@ export async function listen({ req, res, query }: Exchange, state: RealtimeState
   } catch (error) {
     return refuseHandshake(error, { res }, state)
   }
+  // Gone meanwhile: nothing would ever end the connection.
+  if (res.destroyed) return
   const { tenant, token, headers } = admitted
   const transport = new EventStream(res, state.env.WEBSOCKET_MAX_HEAP_SIZE)
   const connection = new Connection({ tenant, transport, version: 1, token, headers })

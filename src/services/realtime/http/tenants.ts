@@ -15,7 +15,10 @@ const NOT_FOUND = { message: 'not found' }
 const whole = z.int({ error: () => 'is invalid' })
 const flag = z.boolean({ error: () => 'is invalid' })
 const text = z.string({ error: () => 'is invalid' })
-const limit = whole.min(0, { error: () => 'must be greater than or equal to 0' })
+/** Of a column that holds four bytes. */
+const limit = whole
+  .min(0, { error: () => 'must be greater than or equal to 0' })
+  .max(2_147_483_647, { error: () => 'must be less than or equal to 2147483647' })
 const settings = z.record(z.string(), z.unknown(), { error: () => 'is invalid' })
 
 const attributes = z.object(

@@ -4,6 +4,9 @@ import type { Channel } from '../channels/channel.ts'
 import type { ClientFrame } from '../socket/client-frame.ts'
 import { cut, memberSpan } from '../socket/json-spans.ts'
 
+/** So much of what a client makes up goes to the log. */
+const SHOWN = 100
+
 export function handlePresence(channel: Channel, frame: ClientFrame): void | Promise<void> {
   const { payload } = frame
   const given = typeof payload === 'object' && payload !== null && !Array.isArray(payload) ? (payload as Record<string, unknown>) : {}
@@ -13,7 +16,8 @@ export function handlePresence(channel: Channel, frame: ClientFrame): void | Pro
     channel.log('ClientPresenceRateLimitReached', 'client_rate_limit_exceeded')
     return channel.shutdown('Client presence rate limit exceeded')
   }
-  switch (typeof name === 'string' ? name.toLowerCase() : '') {
+  const event = typeof name === 'string' ? name.toLowerCase() : ''
+  switch (event) {
     case 'track':
       return channel.topic.private && channel.rights.presenceWrite === undefined
         ? askFirst(channel, frame, given)
@@ -22,7 +26,7 @@ export function handlePresence(channel: Channel, frame: ClientFrame): void | Pro
       untrack(channel)
       return channel.reply(frame, 'ok', '{}')
     default:
-      channel.log('UnknownPresenceEvent', String(name))
+      channel.log('UnknownPresenceEvent', event.slice(0, SHOWN))
       return channel.reply(frame, 'error', '{}')
   }
 }

@@ -55,15 +55,21 @@ function valueEnd(text: string, from: number): number {
   return at
 }
 
-/** The element at `index` of the array that is the text. */
-export function elementSpan(text: string, index: number): Span | undefined {
+/** The elements of the array that is the text, found in one walk over it. */
+export function* elementSpans(text: string): Generator<Span, undefined> {
   let at = skipSpace(text, skipSpace(text, 0) + 1)
-  for (let position = 0; at < text.length && !CLOSE.has(text.charCodeAt(at)); position++) {
+  while (at < text.length && !CLOSE.has(text.charCodeAt(at))) {
     const end = valueEnd(text, at)
-    if (position === index) return { start: at, end }
+    yield { start: at, end }
     at = skipSpace(text, end)
     if (text.charCodeAt(at) === COMMA) at = skipSpace(text, at + 1)
   }
+}
+
+/** The element at `index` of the array that is the text. */
+export function elementSpan(text: string, index: number): Span | undefined {
+  let position = 0
+  for (const span of elementSpans(text)) if (position++ === index) return span
   return undefined
 }
 
