@@ -9,7 +9,9 @@ import { fileURLToPath } from 'node:url'
 import type pg from 'pg'
 import { Upload } from 'tus-js-client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { FileBackend } from '../../src/services/storage/backend/file/file-backend.ts'
 import { lockKey } from '../../src/services/storage/objects/names.ts'
+import { uploadExpiry } from '../../src/services/storage/tus/expiry.ts'
 import { type StorageDatabase, startStorageDatabase } from '../support/storage-database.ts'
 import { SERVICE_KEY, startStorage, type TestStorage, tokenOf } from '../support/storage-service.ts'
 
@@ -221,11 +223,16 @@ const held = async (id: string): Promise<boolean> => {
   return rows.length > 0
 }
 const idOf = (path: string): string => Buffer.from(path.split('/').at(-1)!, 'base64url').toString()
+/** The first bytes have been read, and not only sent: what a reader has not taken is lost with the connection. */
+const atWork = async (path: string): Promise<boolean> => {
+  const version = idOf(path).split('/').at(-1)!
+  return (await held(idOf(path))) && storage.files().some((file) => file.startsWith(`uploading/${version}.`))
+}
 
 test('a client that leaves in the middle goes on where it stopped', async () => {
   const path = pathOf(await create('left', { 'upload-length': '2000' }))
   const req = await hangingPatch(storage.url, path, 0, Buffer.alloc(1_000, 97))
-  await expect.poll(() => held(idOf(path)), { timeout: 30_000 }).toBe(true)
+  await expect.poll(() => atWork(path), { timeout: 30_000 }).toBe(true)
   req.destroy()
   await expect.poll(() => held(idOf(path)), { timeout: 30_000 }).toBe(false)
   expect((await head(path)).headers.get('upload-offset')).toBe('1000')
@@ -237,7 +244,7 @@ test('another instance asks the one that works on an upload to give it up', asyn
   await using second = await startStorage(database, { STORAGE_FILE_BACKEND_PATH: storage.folder })
   const path = pathOf(await create('moved', { 'upload-length': '2000' }))
   const req = await hangingPatch(storage.url, path, 0, Buffer.alloc(1_000, 97))
-  await expect.poll(() => held(idOf(path)), { timeout: 30_000 }).toBe(true)
+  await expect.poll(() => atWork(path), { timeout: 30_000 }).toBe(true)
   await expect.poll(async () => (await head(path, second)).headers.get('upload-offset'), { timeout: 40_000 }).toBe('1000')
   req.destroy()
   expect((await patch(path, 1_000, 'b'.repeat(1_000), {}, undefined, second)).status).toBe(204)
@@ -263,6 +270,24 @@ test('what nobody has added to in time is gone', async () => {
   await using _ = await startStorage(database, { STORAGE_FILE_BACKEND_PATH: storage.folder })
   await expect.poll(states, { timeout: 30_000 }).toBe(0)
   expect(storage.files().filter((file) => file.includes('multiparts'))).toEqual([])
+})
+
+test('an upload that somebody goes on with while others expire stays', async () => {
+  const paths = [pathOf(await create('expired', { 'upload-length': '9' })), pathOf(await create('alive', { 'upload-length': '9' }))]
+  await admin.query(
+    `update plinth_storage.resumable_uploads set touched_at = now() - case name when 'expired' then interval '3 hours' else interval '2 hours' end
+      where name in ('expired', 'alive')`,
+  )
+  const backend = await FileBackend.open({ path: storage.folder, bucket: 'stub', tenantId: 'stub', etag: 'md5' })
+  const { abort } = backend.multipart
+  backend.multipart.abort = async (of, id) => {
+    await admin.query(`update plinth_storage.resumable_uploads set touched_at = now() where name = 'alive'`)
+    await abort(of, id)
+  }
+  const chore = uploadExpiry({ url: database.url, backend, expiryMs: 3_600_000, versionSeparator: false })
+  expect(await chore.run(new AbortController().signal)).toBe(1)
+  expect(await Promise.all(paths.map(async (path) => (await head(path)).status))).toEqual([404, 200])
+  expect((await patch(paths[1]!, 0, 'all of it')).status).toBe(204)
 })
 
 test('the client of the protocol uploads 13 MB in pieces of 6', async () => {

@@ -18,8 +18,8 @@ export const uploadExpiry = ({ url, backend, expiryMs, versionSeparator }: Expir
   name: 'expired uploads',
   run: (signal) =>
     withConnection(url, async (client) => {
-      const { rows } = await client.query<ObjectVersion & { upload_id: string; state: string }>(
-        `select bucket_id as bucket, name, version, upload_id, state from plinth_storage.resumable_uploads
+      const { rows } = await client.query<ObjectVersion>(
+        `select bucket_id as bucket, name, version from plinth_storage.resumable_uploads
           where touched_at < now() - make_interval(secs => $1) order by touched_at limit $2`,
         [expiryMs / 1_000, BATCH],
       )
@@ -31,12 +31,17 @@ export const uploadExpiry = ({ url, backend, expiryMs, versionSeparator }: Expir
         const { rows: locked } = await client.query<{ held: boolean }>('select pg_try_advisory_lock($1::bigint) as held', [key])
         if (!locked[0]!.held) continue
         try {
-          if (upload.state !== 'done') await backend.multipart.abort(upload, upload.upload_id)
-          await client.query('delete from plinth_storage.resumable_uploads where version = $1 and bucket_id = $2 and name = $3', [
-            upload.version,
-            upload.bucket,
-            upload.name,
-          ])
+          const named = [upload.version, upload.bucket, upload.name]
+          // Somebody may have gone on with it before the lock was ours.
+          const { rows: expired } = await client.query<{ upload_id: string; state: string }>(
+            `select upload_id, state from plinth_storage.resumable_uploads
+              where version = $1 and bucket_id = $2 and name = $3 and touched_at < now() - make_interval(secs => $4)`,
+            [...named, expiryMs / 1_000],
+          )
+          const [found] = expired
+          if (found === undefined) continue
+          if (found.state !== 'done') await backend.multipart.abort(upload, found.upload_id)
+          await client.query('delete from plinth_storage.resumable_uploads where version = $1 and bucket_id = $2 and name = $3', named)
           removed++
         } finally {
           await client.query('select pg_advisory_unlock($1::bigint)', [key])
