@@ -17,13 +17,13 @@ beforeAll(async () => {
   images = createServer((_, res) => {
     // The headers at once, the picture when its time is over.
     res.writeHead(200, { 'content-type': 'image/png', 'content-length': 8 }).write('pict')
-    setTimeout(() => res.end('ure.'), 1_500)
+    setTimeout(() => res.end('ure.'), 3_500)
   })
   await new Promise<void>((resolve) => images.listen(0, '127.0.0.1', resolve))
   storage = await startStorage(home, {
     ENABLE_IMAGE_TRANSFORMATION: 'true',
     IMGPROXY_URL: `http://127.0.0.1:${(images.address() as AddressInfo).port}`,
-    IMGPROXY_REQUEST_TIMEOUT: '1',
+    IMGPROXY_REQUEST_TIMEOUT: '3',
   })
   for (const settings of [
     { name: 'closed' },
@@ -63,6 +63,9 @@ describe('who has no policy on their side gets nothing and changes nothing', () 
     ['PUT', '/bucket/closed', { public: true }],
     ['DELETE', '/bucket/closed'],
     ['POST', '/bucket/closed/empty', {}],
+    ['DELETE', '/cdn'],
+    ['DELETE', '/cdn/closed'],
+    ['DELETE', '/cdn/closed/a.txt'],
     ['POST', '/object/closed/new.txt', 'x', { 'content-type': 'text/plain' }],
     ['POST', '/object/closed/a.txt', 'x', { 'content-type': 'text/plain', 'x-upsert': 'true' }],
     ['PUT', '/object/closed/a.txt', 'x', { 'content-type': 'text/plain' }],

@@ -22,6 +22,6 @@ export interface StorageContext {
   readonly leftovers: Leftovers
   readonly webhooks: Webhooks
   readonly metrics: Metrics
-  /** Names of the stack, for IMGPROXY_URL and WEBHOOK_URL alone. */
+  /** Names of the stack, for IMGPROXY_URL alone. */
   readonly dispatcher: Dispatcher
 }

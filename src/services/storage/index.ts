@@ -18,6 +18,7 @@ import { tryToAbandon } from './objects/discard.ts'
 import { Leftovers } from './objects/leftovers.ts'
 import { renderRoutes } from './render/routes.ts'
 import { bucketRoutes } from './routes/buckets.ts'
+import { cdnRoutes } from './routes/cdn.ts'
 import { changeRoutes } from './routes/changes.ts'
 import { downloadRoutes } from './routes/downloads.ts'
 import { listRoutes } from './routes/lists.ts'
@@ -85,7 +86,7 @@ export const storage = defineService({
         dispatcher,
       }
       const app = await buildApp(ctx, {
-        json: [serviceRoutes, bucketRoutes, downloadRoutes, listRoutes, changeRoutes, signingRoutes, renderRoutes],
+        json: [serviceRoutes, bucketRoutes, downloadRoutes, listRoutes, changeRoutes, signingRoutes, renderRoutes, cdnRoutes],
         bytes: [uploadRoutes, tusRoutes],
         own: [],
       })
