@@ -6,7 +6,7 @@ import type { ConnectionOptions } from '../../../pg/connection-options.ts'
 import type { Executor } from '../../../pg/executor.ts'
 import { ReplicationConnection, ReplicationError } from './connection.ts'
 import { type Begin, type Change, type Relation, readPgoutput, rowOf } from './pgoutput.ts'
-import { dropAbandoned, dropSlot, endLeftSender, idleSlots, type Slot, slotState, startStatement, takeSlot } from './slot.ts'
+import { dropAbandoned, dropSlot, endLeftSender, endSender, idleSlots, type Slot, slotState, startStatement, takeSlot } from './slot.ts'
 
 /** Whoever takes what the stream brings. Nothing here may throw. */
 export interface StreamSink {
@@ -63,7 +63,10 @@ export class SlotReader {
   #running: Promise<void> | undefined
   #idle: NodeJS.Timeout | undefined
   #connection: ReplicationConnection | undefined
-  #slot: Slot | undefined
+  /** The slot that was taken last, or is being made. */
+  #name: string | undefined
+  /** Why it had to be dropped. */
+  #dropped: string | undefined
   #streaming = false
   #waiters: { resolve(): void; reject(error: Error): void }[] = []
   #trouble: Error | undefined
@@ -134,7 +137,7 @@ export class SlotReader {
 
   async #rest(): Promise<void> {
     if (this.#wanted) return
-    this.#options.log.debug({ slot: this.#slot?.name }, 'nobody listens to the database any more: its replication slot is dropped')
+    this.#options.log.debug({ slot: this.#name }, 'nobody listens to the database any more: its replication slot is dropped')
     await this.#end()
     this.#stopping = new AbortController()
     if (this.#wanted) this.want(true)
@@ -145,8 +148,10 @@ export class SlotReader {
     if (running === undefined) return
     this.#stopping.abort()
     await running
+    await this.#dropLeft()
     this.#running = undefined
     this.#last = undefined
+    this.#dropped = undefined
     this.#seen = { lsn: 0n, index: 0 }
     this.#had = false
   }
@@ -194,15 +199,19 @@ export class SlotReader {
     })
     let watch: NodeJS.Timeout | undefined
     try {
-      let dropped = 'the replication slot was gone'
+      let dropped = this.#dropped ?? 'the replication slot was gone'
+      const own = this.#last?.slot
       const last = this.#last !== undefined && Date.now() - this.#last.at < OWN_SLOT_MS ? this.#last : undefined
       if (last !== undefined) await connection.query(endLeftSender(last.slot, last.processId))
       // Making a slot waits for every transaction that runs, however long; giving up must not.
       const slot = await Promise.race([
         takeSlot((text) => connection.query(text), {
-          names: last === undefined ? options.slots : [last.slot],
+          names: last !== undefined ? [last.slot] : own === undefined ? options.slots : [...new Set([own, ...options.slots])],
           // Nobody here waits for what an earlier process left behind; reading through a lot of it would only cost time.
           maxLagBytes: this.#had ? (options.maxLagBytes ?? MAX_LAG_BYTES) : LEFT_BEHIND_BYTES,
+          onName: (name) => {
+            this.#name = name
+          },
           onDropped: (reason) => {
             dropped = `the replication slot had to be dropped: ${reason}`
           },
@@ -210,16 +219,16 @@ export class SlotReader {
         aborted,
       ])
       if (slot === 'aborted') {
-        connection.destroy(new Error('stopped'))
+        await this.#abandon(connection)
         return false
       }
       if (slot === undefined) return undefined
-      this.#slot = slot
       this.#relations.clear()
       if (slot.fresh) {
         this.#seen = { lsn: 0n, index: 0 }
         if (this.#had) sink.gap(dropped)
-      }
+      } else if (this.#had && slot.name !== own) sink.gap('another replication slot had to be taken')
+      this.#dropped = undefined
       await connection.stream(startStatement(slot.name, options.publication), this.#events())
       this.#had = true
       this.#connection = connection
@@ -237,7 +246,10 @@ export class SlotReader {
         await this.#leave(connection, slot)
         return true
       }
-      if ((error as ReplicationError).code === UNDEFINED_OBJECT || isLost(error)) await this.#discard(connection, slot)
+      if ((error as ReplicationError).code === UNDEFINED_OBJECT || isLost(error)) {
+        if (error instanceof LagError) this.#dropped = error.message
+        await this.#discard(connection, slot)
+      }
       throw error
     } finally {
       this.#streaming = false
@@ -328,6 +340,31 @@ export class SlotReader {
     ])
     deadline.abort()
     if (!done) await this.#discard(connection, slot)
+  }
+
+  /** While the slot is being made: the server would go on with that, however long it takes, and keep what it has made. */
+  async #abandon(connection: ReplicationConnection): Promise<void> {
+    connection.destroy(new Error('stopped'))
+    const end = Date.now() + STOP_MS
+    // A database that is away has ended the connection by itself.
+    while (!(await endSender(this.#options.executor, connection.processId).catch(() => true)) && Date.now() < end) await sleep(50)
+  }
+
+  /** Whatever became of the stream, the slot goes: it may have been between two connections. */
+  async #dropLeft(): Promise<void> {
+    const name = this.#name
+    if (name === undefined) return
+    this.#name = undefined
+    const { executor, log } = this.#options
+    const late = AbortSignal.timeout(STOP_MS)
+    try {
+      await Promise.race([
+        dropAbandoned(executor, [name]),
+        new Promise((_, reject) => late.addEventListener('abort', () => reject(late.reason), { once: true })),
+      ])
+    } catch (error) {
+      log.warn({ err: error as Error, slot: name }, 'the replication slot could not be dropped: the database keeps its log until it is')
+    }
   }
 
   async #discard(connection: ReplicationConnection, slot: Slot): Promise<void> {

@@ -30,6 +30,8 @@ export interface Slot {
 export interface TakeOptions {
   readonly names: readonly string[]
   readonly maxLagBytes: number
+  /** The name is locked; its slot may be made from now on. */
+  readonly onName: (name: string) => void
   /** A position that was read before: a slot that is made now leaves a gap. */
   readonly onDropped: (reason: string) => void
 }
@@ -39,6 +41,7 @@ export async function takeSlot(ask: Ask, options: TakeOptions): Promise<Slot | u
   for (const name of options.names) {
     const [locked] = await ask(`select pg_try_advisory_lock(${lockKey(literal(name))})`)
     if (locked?.[0] !== 't') continue
+    options.onName(name)
     const [row] = await ask(
       `select plugin, database = current_database(), active, wal_status, temporary,
               pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn) > ${options.maxLagBytes}
@@ -103,6 +106,19 @@ export async function dropAbandoned(executor: Executor, names: readonly string[]
     ],
   })
   return result!.rows.map((row) => String(row[0]))
+}
+
+/** Ends a connection whose other end nobody holds any more: the server would finish what was asked on it. True when it is gone. */
+export async function endSender(executor: Executor, processId: number): Promise<boolean> {
+  const [result] = await executor.run({
+    statements: [
+      {
+        text: `select pg_terminate_backend(pid) from pg_stat_activity where pid = $1 and backend_type = 'walsender'`,
+        values: [String(processId)],
+      },
+    ],
+  })
+  return result!.rows.length === 0
 }
 
 /** Those of the names whose slots exist and are read by nobody. */
