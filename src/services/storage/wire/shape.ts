@@ -24,7 +24,7 @@ function words(place: Place, issue: z.core.$ZodIssue, value: unknown): string {
 
 /** The property is not there at all. */
 function isMissing(issue: z.core.$ZodIssue, value: unknown): boolean {
-  if (issue.path.length === 0 || issue.code !== 'invalid_type') return false
+  if (issue.path.length === 0 || issue.code === 'custom') return false
   let at: unknown = value
   for (const key of issue.path) {
     if (typeof at !== 'object' || at === null) return false
