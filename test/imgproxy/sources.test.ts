@@ -1,8 +1,11 @@
 // Sources over HTTP: what is followed, what is allowed, what is passed on.
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { startS3 } from '../fakes/s3-server.ts'
+import { s3BackendAt } from '../storage/s3-backend-at.ts'
 import { quarters, seen, startImgproxy, type TestImgproxy } from '../support/imgproxy-service.ts'
 
 const picture = await quarters().png().toBuffer()
@@ -74,8 +77,10 @@ test.each([
   ['/bomb', 422, 'Invalid source image'],
   ['/packed.png', 200, undefined],
 ])('%s: %i %s', async (name, status, text) => {
+  asked.length = 0
   const response = await proxy.get(path(`${origin}${name}`))
-  expect(response.status).toBe(status)
+  // Asked for once: a process that had crashed on it would have asked again.
+  expect([response.status, asked.length]).toEqual([status, 1])
   if (text !== undefined) expect(await response.text()).toBe(text)
 })
 
@@ -132,4 +137,24 @@ test('addresses of this machine are refused where they are not allowed, spelled 
   expect(asked).toEqual([])
   // Where clouds tell a machine its secrets: refused without being asked for.
   expect((await strict.get(path('http://169.254.169.254/latest/meta-data'))).status).toBe(404)
+})
+
+test('an object of an S3 server is a source, and its ETag spares reading it again', async () => {
+  await using s3 = await startS3('stub')
+  const backend = s3BackendAt(s3.endpoint)
+  const of = { bucket: 'pictures', name: 'a.png', version: 'v1' }
+  await backend.put(of, Readable.from([picture]), { contentType: 'image/png', cacheControl: 'max-age=9', maxSize: 1_000_000 })
+  await backend.close()
+  await using proxy = await startImgproxy({
+    IMGPROXY_USE_S3: 'true',
+    IMGPROXY_S3_ENDPOINT: s3.endpoint,
+    IMGPROXY_USE_ETAG: 'true',
+    AWS_ACCESS_KEY_ID: 'key',
+    AWS_SECRET_ACCESS_KEY: 'secret',
+  })
+  const first = await proxy.get(path('s3://stub/stub/pictures/a.png/v1'))
+  const etag = first.headers.get('etag')!
+  expect(await seen(first)).toMatchObject({ width: 20, height: 10 })
+  expect((await proxy.get(path('s3://stub/stub/pictures/a.png/v1'), { 'if-none-match': etag })).status).toBe(304)
+  expect((await proxy.get(path('s3://stub/stub/pictures/none.png/v1'))).status).toBe(404)
 })

@@ -12,6 +12,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { FileBackend } from '../../src/services/storage/backend/file/file-backend.ts'
 import { lockKey } from '../../src/services/storage/objects/names.ts'
 import { uploadExpiry } from '../../src/services/storage/tus/expiry.ts'
+import { startS3 } from '../fakes/s3-server.ts'
 import { type StorageDatabase, startStorageDatabase } from '../support/storage-database.ts'
 import { SERVICE_KEY, startStorage, type TestStorage, tokenOf } from '../support/storage-service.ts'
 
@@ -374,4 +375,53 @@ test('a crash between the bytes and the row is not told as a finished upload', a
   expect(await intents()).toBe(0)
   await admin.query(`update plinth_storage.resumable_uploads set state = 'finishing', received = 3 where name = 'torn'`)
   expect((await head(path)).headers.get('upload-offset')).toBe('6')
+})
+
+test('on an S3 server: bytes too few for a part wait, and nothing is left at the end', async () => {
+  await using s3 = await startS3('stub')
+  const variables = {
+    STORAGE_BACKEND: 's3',
+    STORAGE_S3_ENDPOINT: s3.endpoint,
+    STORAGE_S3_FORCE_PATH_STYLE: 'true',
+    STORAGE_S3_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: 'key',
+    AWS_SECRET_ACCESS_KEY: 'secret',
+  }
+  const bytes = Buffer.alloc(12_000_000, 'parts of it ')
+  const steps = [3, 4_000_000, 9_500_000, 9_500_001, bytes.length]
+  let path = ''
+  let offset = 0
+  for (const to of steps) {
+    // Each piece comes to an instance that knows nothing of those before.
+    await using one = await startStorage(database, variables)
+    if (path === '') {
+      const made = await one.call('POST', '/upload/resumable', {
+        headers: {
+          'tus-resumable': '1.0.0',
+          'upload-length': String(bytes.length),
+          'upload-metadata': metadata({ bucketName: 'b', objectName: 's3.bin', contentType: 'text/plain' }),
+        },
+      })
+      path = pathOf(made)
+    }
+    expect((await head(path, one)).headers.get('upload-offset')).toBe(String(offset))
+    const sent = await patch(path, offset, bytes.subarray(offset, to), {}, undefined, one)
+    expect([sent.status, sent.headers.get('upload-offset')]).toEqual([204, String(to)])
+    offset = to
+    if (to < bytes.length) continue
+    expect(sent.headers.get('tus-complete')).toBe('1')
+    const got = await one.call('GET', '/object/b/s3.bin')
+    expect(Buffer.from(await got.arrayBuffer()).equals(bytes)).toBe(true)
+    const empty = await one.call('POST', '/upload/resumable', {
+      headers: { 'tus-resumable': '1.0.0', 'upload-length': '0', 'upload-metadata': metadata({ bucketName: 'b', objectName: 'nothing' }) },
+    })
+    expect(empty.headers.get('tus-complete')).toBe('1')
+    const left = await one.call('POST', '/upload/resumable', {
+      headers: { 'tus-resumable': '1.0.0', 'upload-length': '9', 'upload-metadata': metadata({ bucketName: 'b', objectName: 'given-up' }) },
+    })
+    expect((await patch(pathOf(left), 0, 'abc', {}, undefined, one)).status).toBe(204)
+    expect((await one.call('DELETE', pathOf(left), { headers: { 'tus-resumable': '1.0.0' } })).status).toBe(204)
+  }
+  expect(s3.uploads()).toEqual([])
+  expect(s3.keys().filter((key) => key.includes('s3.bin'))).toHaveLength(1)
 })

@@ -38,25 +38,21 @@ export class Imgproxy {
   async render(options: readonly string[], source: string, accept: string | undefined, signal: AbortSignal): Promise<Picture> {
     const path = ['/public', ...options, 'plain', encodedSource(source)].join('/')
     const headers: Record<string, string> = accept === undefined ? {} : { accept }
-    const late = new AbortController()
-    // For the headers of the answer: how long the picture takes from there on is the client's business.
-    const timer = setTimeout(() => late.abort(new Error('imgproxy took too long')), this.#ctx.config.images.timeoutMs)
-    try {
-      return await this.#insist(path, headers, signal, late.signal)
-    } finally {
-      clearTimeout(timer)
-    }
-  }
-
-  async #insist(path: string, headers: Record<string, string>, signal: AbortSignal, late: AbortSignal): Promise<Picture> {
-    const over = AbortSignal.any([signal, late])
+    const deadline = new AbortController()
+    const over = AbortSignal.any([signal, deadline.signal])
+    // For the head of the answer: its body may take as long as the client takes it.
+    using _ = timeLimit(deadline, this.#ctx.config.images.timeoutMs)
     for (let attempt = 0; ; attempt++) {
       const answer = await this.#ask(path, headers, over).catch((error: unknown) => error as Error)
-      if (signal.aborted) throw errors.aborted(signal.reason)
+      if (signal.aborted) {
+        if (!(answer instanceof Error)) drop(answer.body)
+        throw errors.aborted(signal.reason)
+      }
       if (!(answer instanceof Error) && answer.status === 200) return answer
       const last = attempt === RETRIES || over.aborted || (!(answer instanceof Error) && !AGAIN.has(answer.status))
-      if (last) throw answer instanceof Error ? unanswered(answer, late.aborted) : refusal(answer.status, await textOf(answer.body))
-      if (!(answer instanceof Error)) answer.body.destroy()
+      if (last)
+        throw answer instanceof Error ? unanswered(answer, deadline.signal.aborted) : refusal(answer.status, await textOf(answer.body))
+      if (!(answer instanceof Error)) drop(answer.body)
       await new Promise((resolve) => setTimeout(resolve, Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** attempt)))
     }
   }
@@ -86,6 +82,17 @@ export class Imgproxy {
   async close(): Promise<void> {
     await this.#agent.destroy()
   }
+}
+
+function timeLimit(controller: AbortController, ms: number): Disposable {
+  const timer = setTimeout(() => controller.abort(new Error('imgproxy did not answer in time')), ms)
+  return { [Symbol.dispose]: () => clearTimeout(timer) }
+}
+
+/** Ends a body that nobody wants any more. Its error is no news then, and nobody else listens for it. */
+export function drop(body: Readable): void {
+  body.on('error', () => {})
+  body.destroy()
 }
 
 /** Paths of this machine keep their slashes; what imgproxy would read as an extension or a query does not stay as it is. */

@@ -10,7 +10,7 @@ import { header, objectPath } from '../routes/path.ts'
 import { dispositionOf } from '../routes/send.ts'
 import { openDownload } from '../sign/signed-url.ts'
 import { readShape, record, text } from '../wire/shape.ts'
-import { Imgproxy } from './imgproxy.ts'
+import { drop, Imgproxy } from './imgproxy.ts'
 import { optionsOf, readTransform, type Transform, transformOfSigned } from './transform.ts'
 
 const tokenQuery = record({ token: text })
@@ -73,7 +73,7 @@ export function renderRoutes(app: FastifyInstance, ctx: StorageContext): void {
     try {
       raw.writeHead(200, headers)
     } catch (error) {
-      picture.body.destroy()
+      drop(picture.body)
       throw errors.invalidRequest((error as Error).message, 'invalid_header_char')
     }
     reply.hijack()

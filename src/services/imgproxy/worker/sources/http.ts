@@ -8,7 +8,7 @@ import { ImgproxyError } from '../../errors.ts'
 import { allowedSources } from '../../url/allowed.ts'
 import type { WorkerSettings } from '../settings.ts'
 import { checkedLookup, refuseSpelledAddress } from './addresses.ts'
-import { type Fetched, gather, tooLarge, unreachable, type Wanted } from './source.ts'
+import { drop, type Fetched, gather, tooLarge, unreachable, type Wanted } from './source.ts'
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308])
 
@@ -87,14 +87,10 @@ export class HttpSources {
       const [, bytes] = await Promise.all([pipeline(body, decoder), gather(decoder, maxBytes)])
       return bytes
     } catch (error) {
-      body.destroy()
+      drop(body)
       if (error instanceof ImgproxyError) throw error
       throw new ImgproxyError('broken_download', 'the source ended before its time', { cause: error })
     }
-  }
-
-  async close(): Promise<void> {
-    await this.#agent.destroy()
   }
 }
 

@@ -1,4 +1,5 @@
 // What a source gives: its bytes and what was said about them, or that nothing has changed since the client's copy.
+import type { Readable } from 'node:stream'
 import { ImgproxyError } from '../../errors.ts'
 
 export interface Source {
@@ -37,4 +38,10 @@ export async function gather(stream: AsyncIterable<Buffer>, maxBytes: number): P
 export function unchangedSince(time: Date, modifiedSince: string | undefined): boolean {
   const since = modifiedSince === undefined ? Number.NaN : Date.parse(modifiedSince)
   return Math.floor(time.getTime() / 1_000) * 1_000 <= since
+}
+
+/** Ends a body that nobody wants any more. Its error is no news then, and nobody else listens for it. */
+export function drop(body: Readable): void {
+  body.on('error', () => {})
+  body.destroy()
 }
