@@ -185,6 +185,14 @@ describe('ports and addresses', () => {
     expect(node(stack, 'auth').env['GOTRUE_SMTP_PORT']).toBe('12500')
     expect(value(stack, 'MAILPIT_URL')).toBe('http://127.0.0.1:18025')
   })
+  test('the mail catcher keeps off ports that other variables ask for', async () => {
+    withPorts()
+    const port = (stack: StackDescription, name: string) => stack.ports.find(({ setting }) => setting.startsWith(name))!.port
+    const kept = port(await describeStack(), 'MP_SMTP_BIND_ADDR')
+    withPorts(`POOLER_PROXY_PORT_TRANSACTION=${kept}\n`)
+    expect(port(await describeStack(), 'MP_SMTP_BIND_ADDR')).not.toBe(kept)
+  })
+
   test('the newer name of the gateway’s port', async () => {
     write('API_GW_HTTP_PORT=18100\n')
     const stack = await describeStack()

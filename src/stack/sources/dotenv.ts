@@ -132,9 +132,10 @@ function demoProblems(host: string, source: Environment, originOf: OriginOf): En
   })
 }
 
-/** SMTP and the page of the mail catcher: free ports that stay the same, or those of its own variables. */
+/** SMTP and the page of the mail catcher: free ports that stay the same and that no other variable asks for, or those of its own variables. */
 async function mailPortsOf(source: Environment, stateDir: string): Promise<SelfHosted['mailPorts']> {
   const portIn = (bind: string | undefined) => Number(/:(\d{1,5})$/.exec(bind ?? '')?.[1]) || undefined
-  const smtp = portIn(source['MP_SMTP_BIND_ADDR']) ?? (await keptPort(stateDir, 'smtp'))
-  return { smtp, page: portIn(source['MP_UI_BIND_ADDR']) ?? (await keptPort(stateDir, 'mail', new Set([smtp]))) }
+  const wanted = Object.entries(source).flatMap(([name, value]) => (/_PORT(_|$)/.test(name) ? [Number(value)] : []))
+  const smtp = portIn(source['MP_SMTP_BIND_ADDR']) ?? (await keptPort(stateDir, 'smtp', new Set(wanted)))
+  return { smtp, page: portIn(source['MP_UI_BIND_ADDR']) ?? (await keptPort(stateDir, 'mail', new Set([...wanted, smtp]))) }
 }
