@@ -83,13 +83,14 @@ export function deriveAll(stack: SelfHosted): ReadonlyMap<string, Environment> {
 }
 
 const PATHS =
-  /^(?:KONG_DECLARATIVE_CONFIG|KONG_SSL_CERT(?:_KEY)?|TRAEFIK_(?:CONFIGFILE|PROVIDERS_(?:COMPOSE|FILE)_(?:FILENAME|DIRECTORY)|CERTIFICATESRESOLVERS_.+_ACME_STORAGE|ACCESSLOG_FILEPATH))$/
+  /^(?:(?:STORAGE_FILE|FILE_STORAGE)_BACKEND_PATH|KONG_DECLARATIVE_CONFIG|KONG_SSL_CERT(?:_KEY)?|TRAEFIK_(?:CONFIGFILE|PROVIDERS_(?:COMPOSE|FILE)_(?:FILENAME|DIRECTORY)|CERTIFICATESRESOLVERS_.+_ACME_STORAGE|ACCESSLOG_FILEPATH))$/
 
 /** Paths of the user's are relative to the work dir, and a file that is given as text needs no path. */
 function settle(kind: string, env: Environment, { workDir, source }: SelfHosted): Environment {
-  if (kind !== 'gateway') return env
+  if (kind !== 'gateway' && kind !== 'storage') return env
   const result = { ...env }
   for (const [name, value] of Object.entries(env)) if (value && PATHS.test(name)) result[name] = resolve(workDir, value)
+  if (kind === 'storage') return result
   if (result['KONG_DECLARATIVE_CONFIG_STRING']) delete result['KONG_DECLARATIVE_CONFIG']
   if (!Object.keys(result).some((name) => /^TRAEFIK_(?:PROVIDERS_|CONFIGFILE$)/.test(name))) return result
   // Traefik's front end instead of Kong's, which is the default; a file of Kong's that the user names beside it is refused by the gateway.
@@ -101,9 +102,12 @@ function settle(kind: string, env: Environment, { workDir, source }: SelfHosted)
 const DEFAULT_KONG_FILE = fileURLToPath(new URL('../../services/gateway/defaults/self-hosted.yml', import.meta.url))
 
 function derivations(stack: SelfHosted): Readonly<Record<string, () => Environment>> {
-  const { env, settings, dataDir } = stack
+  const { env, settings, dataDir, source, workDir } = stack
   const restChoices = { schemas: env.PGRST_DB_SCHEMAS, extraSearchPath: env.PGRST_DB_EXTRA_SEARCH_PATH, maxRows: env.PGRST_DB_MAX_ROWS }
-  const storageFolder = join(dataDir, 'storage')
+  const storageFolder = resolve(
+    workDir,
+    source['STORAGE_FILE_BACKEND_PATH'] || source['FILE_STORAGE_BACKEND_PATH'] || join(dataDir, 'storage'),
+  )
   return {
     db: () => dbOf(stack),
     gateway: () =>

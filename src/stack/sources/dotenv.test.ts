@@ -362,6 +362,18 @@ describe('which services', () => {
     expect(stack.ports.map((port) => port.node)).not.toContain('mail')
     expect(node(stack, 'auth').env).not.toHaveProperty('GOTRUE_SMTP_HOST')
   })
+  test('imgproxy sees the folder that storage keeps its files in, and nothing else', async () => {
+    const both = new Map([...schemas, ['storage', z.looseObject({})] as const, ['imgproxy', z.looseObject({})] as const])
+    const foldersOf = async (more: string) => {
+      withPorts(`PLINTH_DATA_DIR=data\n${more}`)
+      const stack = await describeStack({ schemas: both })
+      const { STORAGE_FILE_BACKEND_PATH, FILE_STORAGE_BACKEND_PATH } = node(stack, 'storage').env
+      return [STORAGE_FILE_BACKEND_PATH ?? FILE_STORAGE_BACKEND_PATH, node(stack, 'imgproxy').env['IMGPROXY_LOCAL_FILESYSTEM_ROOT']]
+    }
+    expect(await foldersOf('')).toEqual([join(dir, 'data/storage'), join(dir, 'data/storage')])
+    expect(await foldersOf('FILE_STORAGE_BACKEND_PATH=/srv/objects\n')).toEqual(['/srv/objects', '/srv/objects'])
+    expect(await foldersOf('STORAGE_FILE_BACKEND_PATH=objects\n')).toEqual([join(dir, 'objects'), join(dir, 'objects')])
+  })
   test('PLINTH_DATA_DIR, relative to the folder', async () => {
     withPorts('PLINTH_DATA_DIR=data\n')
     expect(node(await describeStack(), 'db').env['PGDATA']).toBe(join(dir, 'data', 'db'))
