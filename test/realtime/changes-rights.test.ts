@@ -320,3 +320,17 @@ test('a table that is locked is waited for; nothing is lost', async () => {
   await one.count(3)
   expect(ids(one)).toEqual([1, 2, 3])
 })
+
+test('a filter that takes for ever costs its own subscriber, and nobody else', async () => {
+  const t = await table('id int primary key, v text')
+  await using all = await listenTo(feed, on(t, 'INSERT'))
+  await using plain = await listenTo(feed, on(t, 'INSERT', { filter: 'v=like.a%' }))
+  // Five halves of an odd number: every way to divide it is tried.
+  const endless = String.raw`v=match.^(a*)\1(a*)\2(a*)\3(a*)\4(a*)\5b$`
+  await using slow = await listenTo(feed, on(t, 'INSERT', { filter: endless }))
+  await sql(`insert into ${t} select i, repeat('a', 999) || 'b' from generate_series(1, 3) i`)
+  await Promise.all([all.count(3), plain.count(3)])
+  await sql(`insert into ${t} values (4, repeat('a', 999) || 'b')`)
+  await Promise.all([all.count(4), plain.count(4)])
+  expect(slow.messages).toEqual([])
+})

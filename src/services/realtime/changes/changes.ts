@@ -11,6 +11,7 @@ import { slotNames } from '../replication/slot.ts'
 import { parseBinding } from './binding.ts'
 import { Catalog } from './catalog.ts'
 import { type ChangesFeed, type Subscribed, type SubscribeRequest, SubscriptionRefused } from './feed.ts'
+import { EndlessFilters } from './match.ts'
 import { Row } from './row.ts'
 import { untilSeen } from './seen.ts'
 import { type Delivery, type SettleContext, settle } from './settle.ts'
@@ -41,6 +42,8 @@ const BATCH = { rows: 1_000, bytes: 1_048_576 }
 const QUEUE_BYTES = { high: 8_388_608, low: 2_097_152 }
 /** How long a subscriber without room may hold up the others. */
 const ROOM_MS = 500
+/** Whatever has no shorter bound of its own. */
+const STATEMENT_TIMEOUT = '15s'
 const RETRY_MS = { first: 100, most: 2_000 }
 const FORGET_ROWS_MS = 100
 const PUBLICATION_MS = 30_000
@@ -77,7 +80,12 @@ class Changes implements ChangesFeed, StreamSink {
     this.#log = log
     this.#publication = publication
     this.#slots = slotNames(options.slotName ?? SLOT, options.slotSuffix)
-    const parameters = { ...connection.parameters, ...TEXT_SETTINGS, application_name: 'realtime_subscription_manager' }
+    const parameters = {
+      ...connection.parameters,
+      ...TEXT_SETTINGS,
+      statement_timeout: STATEMENT_TIMEOUT,
+      application_name: 'realtime_subscription_manager',
+    }
     this.#executor = new Executor({ connection: { ...connection, parameters }, max: CONNECTIONS })
     this.#context = {
       executor: this.#executor,
@@ -87,6 +95,7 @@ class Changes implements ChangesFeed, StreamSink {
       signal: this.#stop.signal,
       maxRecordBytes,
       secured: new Map(),
+      endless: new EndlessFilters(),
     }
     this.#reader = new SlotReader({
       connection,

@@ -2,7 +2,7 @@
 // question for each column and operator, however many rows and values there are.
 
 import type { Logger } from '../../../log/log.ts'
-import type { Executor, StatementError } from '../../../pg/executor.ts'
+import type { Executor, Statement, StatementError } from '../../../pg/executor.ts'
 import { writeArray } from './array-text.ts'
 import { asOwner } from './as-owner.ts'
 import type { Filter, FilterOperator } from './filter.ts'
@@ -38,12 +38,23 @@ const SQL_OPERATORS: Partial<Record<FilterOperator, string>> = {
   isdistinct: 'is distinct from',
 }
 
+/** Clients write the patterns, and some are tried for ever: a question about them may take so long. */
+const PATTERNS: ReadonlySet<FilterOperator> = new Set(['like', 'ilike', 'match', 'imatch'])
+const PATIENCE: Statement = { text: `select set_config('statement_timeout', '5s', true)` }
+const MOST_ENDLESS = 1_000
+const CANCELED = '57014'
+
 /** A deleted row is judged by what the log holds of the old one. */
 const sideOf = (row: Row): Side => (row.action === 'DELETE' ? 'old' : 'now')
 
 /** Asks what has to be asked about these rows and filters; then `passes` answers for each pair. */
 export class Matches {
   readonly #answers = new Map<string, boolean>()
+  readonly #endless: EndlessFilters
+
+  constructor(endless: EndlessFilters) {
+    this.#endless = endless
+  }
 
   /** Rejects only where the database is away; a comparison that it refuses does not hold. */
   async ask(pairs: Iterable<readonly [Row, readonly Filter[]]>, executor: Executor, log: Logger): Promise<void> {
@@ -56,6 +67,7 @@ export class Matches {
           if (!verdict) break
           continue
         }
+        if (this.#endless.has(verdict)) break
         const kind = kindOf(verdict)
         const same = questions.get(kind) ?? new Map<string, Question>()
         questions.set(kind, same.set(answerKey(verdict), verdict))
@@ -79,13 +91,15 @@ export class Matches {
       // As whoever owns the table: a type may bring functions of its own.
       const results = await executor.run({
         statements: [
+          ...(PATTERNS.has(op) ? [PATIENCE] : []),
           asOwner(owner),
           { text, values: [writeArray(questions.map((question) => question.text)), writeArray(questions.map(({ value }) => value))] },
         ],
       })
-      for (const row of results[1]!.rows) this.#answers.set(answerKey(questions[Number(row[0]) - 1]!), true)
+      for (const row of results.at(-1)!.rows) this.#answers.set(answerKey(questions[Number(row[0]) - 1]!), true)
     } catch (error) {
       if (!isRefusal(error)) throw error
+      if (error.fields.code === CANCELED && PATTERNS.has(op)) return this.#askEach(questions, executor, log)
       // One value may be what the operator stumbles over: the others are asked by themselves.
       if (questions.length > 1) {
         const half = questions.length >> 1
@@ -94,10 +108,41 @@ export class Matches {
       } else log.debug({ err: error }, 'a filter could not be evaluated: the change is not sent')
     }
   }
+
+  /** Together they took too long: each filter by itself, and the one that does it is not asked about again. */
+  async #askEach(questions: readonly Question[], executor: Executor, log: Logger): Promise<void> {
+    const byFilter = new Map<string, Question[]>()
+    for (const question of questions) {
+      const same = byFilter.get(question.value)
+      if (same === undefined) byFilter.set(question.value, [question])
+      else same.push(question)
+    }
+    if (byFilter.size > 1) {
+      await Promise.all([...byFilter.values()].map((same) => this.#askAll(same, executor, log)))
+      return
+    }
+    this.#endless.add(questions[0]!)
+    log.warn({ op: questions[0]!.op }, 'a filter of a subscription takes too long to evaluate: nothing is sent for it any more')
+  }
+}
+
+/** Which of the filters it is that takes too long. */
+export class EndlessFilters {
+  readonly #known = new Set<string>()
+
+  has(question: Question): boolean {
+    return this.#known.has(filterKey(question))
+  }
+
+  add(question: Question): void {
+    if (this.#known.size >= MOST_ENDLESS) this.#known.clear()
+    this.#known.add(filterKey(question))
+  }
 }
 
 const isRefusal = (error: unknown): error is StatementError => (error as Error).name === 'StatementError'
 const kindOf = ({ op, negate, sql, owner }: Question): string => `${op} ${negate} ${owner} ${sql}`
+const filterKey = (question: Question): string => `${kindOf(question)}\0${question.value}`
 const answerKey = (question: Question): string =>
   `${kindOf(question)}\0${question.value}\0${question.text === null ? '' : `=${question.text}`}`
 /** `pg_catalog.int4` to the name of its array type. */

@@ -4,7 +4,7 @@ import type { Executor } from '../../../pg/executor.ts'
 import type { Catalog, Table } from './catalog.ts'
 import { convertRows } from './convert.ts'
 import type { ChangeMessage } from './feed.ts'
-import { Matches } from './match.ts'
+import { type EndlessFilters, Matches } from './match.ts'
 import { type Access, type Refusal, refusalData, refusalOf, rowData } from './message.ts'
 import { allowedByPolicies } from './policies.ts'
 import type { Row } from './row.ts'
@@ -20,6 +20,7 @@ export interface SettleContext {
   readonly maxRecordBytes: number
   /** Tables that were secured when last seen: their rows are looked up at once instead of in a second question. */
   readonly secured: Map<number, boolean>
+  readonly endless: EndlessFilters
 }
 
 export interface Delivery {
@@ -35,7 +36,7 @@ export interface Settled {
 
 /** Rejects only where the database is away. `only`: those that the answer of a moment ago no longer holds for. */
 export async function settle(rows: readonly Row[], context: SettleContext, only?: ReadonlySet<Subscriber>): Promise<Settled> {
-  const { executor, log, subscribers, secured } = context
+  const { executor, log, subscribers, secured, endless } = context
   const listening = new Map<Row, Live[]>()
   for (const row of rows) {
     if (row.table === undefined) continue
@@ -52,7 +53,7 @@ export async function settle(rows: readonly Row[], context: SettleContext, only?
   const groups = new Map<Subscriber, Group>()
   for (const lives of listening.values()) for (const { subscriber } of lives) groups.set(subscriber, subscriber.group)
 
-  const [matches] = await Promise.all([matchesOf(listening, executor, log), convertRows([...listening.keys()], executor, log)])
+  const [matches] = await Promise.all([matchesOf(listening, executor, log, endless), convertRows([...listening.keys()], executor, log)])
   const wanting = new Map<Row, Live[]>()
   for (const [row, lives] of listening) {
     const filtered = lives.some(({ binding }) => binding.filters.length > 0)
@@ -85,8 +86,13 @@ export async function settle(rows: readonly Row[], context: SettleContext, only?
   return compose(listening, wanting, groups, answer, hidden, context.maxRecordBytes)
 }
 
-async function matchesOf(listening: ReadonlyMap<Row, readonly Live[]>, executor: Executor, log: Logger): Promise<Matches> {
-  const matches = new Matches()
+async function matchesOf(
+  listening: ReadonlyMap<Row, readonly Live[]>,
+  executor: Executor,
+  log: Logger,
+  endless: EndlessFilters,
+): Promise<Matches> {
+  const matches = new Matches(endless)
   const pairs = function* () {
     for (const [row, lives] of listening) {
       for (const { binding } of lives) if (binding.filters.length > 0) yield [row, binding.filters] as const
