@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { silentLog } from '../../src/log/log.ts'
 import { openChanges } from '../../src/services/realtime/changes/changes.ts'
 import type { ChangesFeed } from '../../src/services/realtime/changes/feed.ts'
-import { listenTo } from '../support/changes.ts'
+import { eventually, listenTo } from '../support/changes.ts'
 import { type RealtimeDatabase, startRealtimeDatabase } from '../support/realtime-database.ts'
 
 const ONE = '11111111-1111-4111-8111-111111111111'
@@ -152,22 +152,25 @@ test('new claims decide from the moment they are given', async () => {
 test('no row with the old claims is delivered after new ones are given, also of those that are being settled', async () => {
   const t = await table(
     'id int primary key, owner uuid',
-    `${OWN}; create policy slow on $t as restrictive for select to authenticated using (pg_sleep(0.02) is not null)`,
+    `${OWN}; create policy waits on $t as restrictive for select to authenticated
+       using ((select pg_advisory_xact_lock_shared(4243)) is not null)`,
   )
   await using channel = await listenTo(feed, on(t, 'INSERT'), as(ONE))
   await using all = await listenTo(feed, on(t, 'INSERT'), everybody)
+  const holder = await db.server.connect()
+  await holder.query('select pg_advisory_lock(4243)')
   await sql(`insert into ${t} select i, case when i % 2 = 0 then '${ONE}'::uuid else '${TWO}'::uuid end from generate_series(1, 20) i`)
-  // While the first rows are asked about.
-  await new Promise((resolve) => setTimeout(resolve, 100))
-  const before = ids(channel).length
+  // While they are asked about.
+  await eventually(
+    () => sql(`select from pg_locks where locktype = 'advisory' and objid = 4243 and not granted`),
+    (waiting) => waiting.length > 0,
+  )
   await channel.subscribed.claims({ role: 'authenticated', sub: TWO }, 'authenticated', '')
+  await holder.query('select pg_advisory_unlock(4243)')
   await all.count(20)
-  await channel.count(before + 1)
-  expect(
-    ids(channel)
-      .slice(before)
-      .every((id) => id % 2 === 1),
-  ).toBe(true)
+  await channel.count(10)
+  expect(ids(channel)).toEqual(Array.from({ length: 10 }, (_, index) => 2 * index + 1))
+  await holder.end()
 })
 
 test('a refresh to a role that may not read the filtered column ends the subscription', async () => {
