@@ -1,7 +1,7 @@
 // Storage against those who may not, and those who try it by another way: no route lets past a policy, no way in lets past a bucket's limits.
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { signHeaders } from '../support/s3-signer.ts'
 import { type StorageDatabase, startStorageDatabase } from '../support/storage-database.ts'
 import { ANON_KEY, S3_KEY, startStorage, type TestStorage, tokenOf } from '../support/storage-service.ts'
@@ -237,6 +237,22 @@ test('HEAD and info tell how a picture would be changed, and refuse what it cann
 test('a picture that has begun to come is not cut off by the time for its beginning', async () => {
   const got = await storage.call('GET', '/render/image/public/open/a.txt?width=5')
   expect([got.status, await got.text()]).toEqual([200, 'picture.'])
+})
+
+test('a bucket is emptied by the clock of the database, whatever this machine believes', async () => {
+  await home.admin.query(`insert into storage.buckets (id, name) values ('full', 'full')`)
+  expect((await storage.call('POST', '/object/full/a', { body: 'x' })).status).toBe(200)
+  await home.admin.query(
+    `insert into storage.objects (bucket_id, name, version, created_at) values ('full', 'later', '1', now() + interval '1 day')`,
+  )
+  const { now } = Date
+  const slow = vi.spyOn(Date, 'now').mockImplementation(() => now() - 3_600_000)
+  try {
+    expect((await storage.call('POST', '/bucket/full/empty', { body: '{}', headers: JSON_TYPE })).status).toBe(200)
+  } finally {
+    slow.mockRestore()
+  }
+  expect(await namesIn('full')).toEqual(['later'])
 })
 
 test('whoever sends far too much gets to read why', async () => {

@@ -57,14 +57,14 @@ export async function removeMany(ctx: StorageContext, call: Call, bucket: string
 /** Everything in the bucket that is older than this call, asked of no policy. */
 export async function removeAll(ctx: StorageContext, call: Call, bucket: string): Promise<void> {
   const { database } = ctx
-  const before = new Date(Date.now() + 1_000)
+  const [begun] = await database.rowsAsService<{ now: string }>(call, rows('select now()'))
   for (;;) {
     const results = await database.transaction(
       [
         database.asService(call),
         deletion(
           `id in (select id from storage.objects where bucket_id = $1 and created_at <= $2::timestamptz order by name collate "C" limit ${BATCH} for update)`,
-          [bucket, before],
+          [bucket, begun!.now],
         ),
         notingGone(ctx),
       ],
