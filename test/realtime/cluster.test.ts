@@ -5,7 +5,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { startPostgres, type TestPostgres } from '../support/postgres.ts'
-import { prepareRealtimeDatabase, serviceRole, startRealtime, type TestRealtime, userBroadcast } from '../support/realtime-service.ts'
+import {
+  prepareRealtimeDatabase,
+  serviceRole,
+  startRealtime,
+  type TestRealtime,
+  token,
+  userBroadcast,
+} from '../support/realtime-service.ts'
+import { createSchemas } from '../support/roles.ts'
 
 const hasRedis = (() => {
   try {
@@ -34,7 +42,8 @@ describe.skipIf(!hasRedis)('two instances (skipped without redis-server)', () =>
     redis.kill()
     await ended
   }
-  const start = () => startRealtime(server, { PLINTH_REDIS_URL: `unix://${join(folder, 'redis.sock')}` })
+  const onRedis = () => ({ PLINTH_REDIS_URL: `unix://${join(folder, 'redis.sock')}` })
+  const start = () => startRealtime(server, onRedis())
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'plinth-redis-'))
     await startRedis()
@@ -97,6 +106,33 @@ describe.skipIf(!hasRedis)('two instances (skipped without redis-server)', () =>
       ['text', 'json', 'http'],
     ])
     expect((await b.got(name, 'bytes')).payload.payload).toEqual(Buffer.from([10, 0, 255]))
+  })
+  test('another project on the same Redis hears nothing, though its tenant has the same name', async () => {
+    await (await server.connect()).query('create database other')
+    const admin = await server.connect('supabase_admin', 'other')
+    await createSchemas(admin)
+    await admin.query('create schema _realtime authorization supabase_admin')
+    const secret = 'the-secret-of-quite-another-project-is-this'
+    await using stranger = await startRealtime(server, { ...onRedis(), DB_NAME: 'other', API_JWT_SECRET: secret })
+    const name = topic()
+    const [a, b, c] = [await one.open(), await two.open(), await stranger.open({ apikey: token({}, secret) })]
+    await c.join(name, { presence: { enabled: true } })
+    await a.join(name)
+    await b.join(name, { presence: { enabled: true } })
+    await a.ask(`realtime:${name}`, 'presence', { type: 'presence', event: 'track', payload: {} })
+    a.send(name, 'ours', {})
+    await b.got(name, 'ours')
+    await b.next(({ event }) => event === 'presence_diff')
+    await stranger.call('POST', '/api/broadcast', {
+      token: token({}, secret),
+      body: { messages: [{ topic: name, event: 'theirs', payload: {} }] },
+    })
+    await c.got(name, 'theirs')
+    a.send(name, 'more', {})
+    await b.got(name, 'more')
+    const heard = (socket: typeof a) => socket.frames.filter(({ event }) => event === 'broadcast').map(({ payload }) => payload.event)
+    expect([heard(b), heard(c)]).toEqual([['ours', 'more'], ['theirs']])
+    expect(c.frames.map(({ event }) => event)).not.toContain('presence_diff')
   })
   test('public and private topics of one name stay apart', async () => {
     const name = topic()

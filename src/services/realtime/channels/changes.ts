@@ -39,7 +39,7 @@ export class ChannelChanges {
   #subscribed: Subscribed | undefined
   #retry: NodeJS.Timeout | undefined
   #closed = false
-  /** Claims that came while the subscription was being made. */
+  /** What was begun before the last one counts no more. */
   #attempt = 0
 
   constructor(channel: Channel, entries: readonly ChangeSubscription[]) {
@@ -154,6 +154,8 @@ function around(version: Version, topic: string, event: string, ids: readonly nu
 }
 
 const AROUND_LIMIT = 10_000
+/** Names of topics have no bound; only those of ordinary length are kept. */
+const KEPT_KEY = 1_024
 
 /** The frames made of the last change: subscribers of one topic get the same bytes. */
 export class ChangeFrames {
@@ -172,7 +174,7 @@ export class ChangeFrames {
       if (parts === undefined) {
         if (this.#around.size >= AROUND_LIMIT) this.#around.clear()
         parts = make()
-        this.#around.set(key, parts)
+        if (key.length <= KEPT_KEY) this.#around.set(key, parts)
       }
       frame = textFrameOf([parts.before, data, parts.after])
       this.#frames.set(key, frame)

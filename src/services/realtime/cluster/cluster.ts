@@ -1,6 +1,6 @@
 // Instances of one service as one: a broadcast reaches the sockets of all, presence is that of all, users are counted in all. Each instance
 // holds what the others track; one that is not heard of for a while has gone, and whom it had with it.
-import { randomUUID } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
 import type { Logger } from '../../../log/log.ts'
 import { openRedisChannels, type RedisChannels } from '../../../redis/channels.ts'
 import type { Channel } from '../channels/channel.ts'
@@ -61,7 +61,7 @@ export class ClusterLink {
     this.#tenant = tenant
     this.#instance = instance
     this.#channels = channels
-    this.#channel = `plinth:realtime:${tenant.id}`
+    this.#channel = channelOf(tenant)
     const unsubscribe = channels.subscribe(this.#channel, (message) => this.#receive(message))
     this.#end = () => {
       this.#life('bye')
@@ -213,6 +213,12 @@ export class ClusterLink {
     this.#peers.delete(id)
     for (const mark of [...peer.trackers.keys()]) this.#untrack(peer, mark)
   }
+}
+
+/** Projects that share a Redis have tenants of the same name: only those with the same keys are the same. */
+function channelOf({ id, record }: Tenant): string {
+  const keys = createHash('sha256').update(JSON.stringify([id, record.jwtSecret ?? record.jwtJwks ?? null]))
+  return `plinth:realtime:${id}:${keys.digest('hex').slice(0, 16)}`
 }
 
 const nameOf = (from: string, topic: string, isPrivate: boolean, tracker: string): string =>

@@ -22,6 +22,15 @@ function topic(watchers = 1) {
 }
 
 describe('presence', () => {
+  test('who comes under another key is under the one before no more', async () => {
+    const { presence, diffs, next, state } = topic()
+    presence.track('who', 'a', '{"n":1}', 'one')
+    await next()
+    presence.track('who', 'b', '{"n":1}', 'two')
+    await next()
+    expect(state()).toEqual({ b: { metas: [{ n: 1, phx_ref: 'two' }] } })
+    expect(diffs[1]).toEqual({ joins: { b: { metas: [{ n: 1, phx_ref: 'two' }] } }, leaves: { a: { metas: [{ n: 1, phx_ref: 'one' }] } } })
+  })
   test('joins, updates and leaves are told as Phoenix tells them', async () => {
     const { presence, diffs, next, state } = topic()
     const who = {}

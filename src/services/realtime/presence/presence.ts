@@ -52,6 +52,9 @@ export class TopicPresence {
 
   /** `payload` is the JSON text of an object. False when nothing has changed. */
   track(tracker: Tracker, key: string, payload: string, ref: string = newRef()): boolean {
+    // Another instance's tracker that has joined anew while nothing was heard of it.
+    const old = this.#keys.get(tracker)
+    if (old !== undefined && old !== key) this.leave(tracker)
     const metas = this.#metas.get(key) ?? new Map<Tracker, Meta>()
     const before = metas.get(tracker)
     if (before !== undefined && (before.ref === ref || same(before.payload, payload))) return false

@@ -73,7 +73,7 @@ export class Tenant {
   readonly #sampling: NodeJS.Timeout
   readonly #closed = new AbortController()
   /** The other instances, where there may be some. */
-  readonly #link: ClusterLink | undefined
+  #link: ClusterLink | undefined
 
   constructor(record: TenantRecord, context: TenantContext) {
     this.id = record.externalId
@@ -295,7 +295,12 @@ export class Tenant {
     this.rates.presence.limit = record.maxPresenceEventsPerSecond
     this.rates.joins.limit = record.maxJoinsPerSecond
     const keys = before.jwtSecret !== record.jwtSecret || JSON.stringify(before.jwtJwks) !== JSON.stringify(record.jwtJwks)
-    if (keys) this.#verifier = this.#verifierOf(record)
+    if (keys) {
+      this.#verifier = this.#verifierOf(record)
+      // The others have the new keys, too, or are none of ours.
+      this.#link?.close()
+      this.#link = this.#context.cluster?.join(this)
+    }
     const { decrypt } = this.#context
     if (!isDeepStrictEqual(settingsOf(before, decrypt), settingsOf(record, decrypt)))
       this.restartDatabase().catch((error: unknown) => this.log.error({ err: error }, 'the connections to the database could not be ended'))
