@@ -3,7 +3,8 @@ import type { BucketRow } from '../buckets/bucket.ts'
 import type { StorageConfig } from '../config.ts'
 import { errors } from '../errors.ts'
 
-const PLACEHOLDER = '.emptyFolderPlaceholder'
+/** A folder without content exists by a file of this name. */
+export const PLACEHOLDER = '.emptyFolderPlaceholder'
 
 export type UploadKind = 'standard' | 'resumable' | 's3'
 

@@ -8,6 +8,8 @@ const BUCKET_MAX = 100
 const RESERVED_SUFFIX = '--table-s3'
 
 export const isValidKey = (name: string): boolean => KEY.test(name)
+/** Of a bucket that is named, and may have been made in SQL. */
+export const isBucketName = (name: string): boolean => BUCKET.test(name)
 
 /** Throws InvalidKey. A `.` or `..` between slashes is no name: file systems and URLs read it otherwise. */
 export function mustBeValidKey(name: string): void {

@@ -1,18 +1,17 @@
 // Bucket and name of a path, and headers that stand once.
 import type { FastifyRequest } from 'fastify'
 import { errors } from '../errors.ts'
+import { isBucketName } from '../objects/names.ts'
 
 export interface ObjectPath {
   readonly bucket: string
   readonly name: string
 }
 
-const BUCKET = /^[\w!.*'() &$@=;:+,?-]+$/
-
 /** Throws InvalidBucketName. */
 export function objectPath(request: FastifyRequest): ObjectPath {
   const { bucket = '', '*': name = '' } = request.params as { bucket?: string; '*'?: string }
-  if (!BUCKET.test(bucket)) throw errors.invalidBucketName(bucket)
+  if (!isBucketName(bucket)) throw errors.invalidBucketName(bucket)
   return { bucket, name }
 }
 

@@ -3,13 +3,10 @@
 import { preconditionFailed } from '../../backend/conditions.ts'
 import { bucketForService } from '../../buckets/bucket.ts'
 import { errors, StorageError } from '../../errors.ts'
-import { checkMimeType, sizeLimit } from '../../objects/limits.ts'
+import { checkMimeType, PLACEHOLDER, sizeLimit } from '../../objects/limits.ts'
 import { upload } from '../../objects/upload.ts'
 import type { Operation } from '../exchange.ts'
 import { userMetadataOf } from '../user-metadata.ts'
-
-/** A folder without content exists by a file of this name. */
-const PLACEHOLDER = '.emptyFolderPlaceholder'
 
 export const putObject: Operation = {
   name: 'storage.s3.upload',
