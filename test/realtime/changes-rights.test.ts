@@ -215,6 +215,28 @@ test('an older version of a row is only sent to whom the policies show that vers
   expect(one.messages).toEqual([])
 })
 
+test('a row that is gone when it is looked up is sent to whom the policies would have shown it', async () => {
+  const t = await table('id int primary key, owner uuid, v text', OWN)
+  await using one = await listenTo(feed, on(t), as(ONE))
+  await using two = await listenTo(feed, on(t), as(TWO))
+  await sql(`insert into ${t} values (1, '${ONE}', 'a'); commit; update ${t} set v = 'b'; commit; delete from ${t}; commit;
+    insert into ${t} values (2, '${TWO}', 'c'); commit; delete from ${t}`)
+  await two.count(3)
+  await one.count(4)
+  const told = (channel: typeof one) => channel.messages.map(({ data }) => [data.type, data.record?.v ?? data.old_record.id])
+  expect(told(one)).toEqual([
+    ['INSERT', 'a'],
+    ['UPDATE', 'b'],
+    ['DELETE', 1],
+    ['DELETE', 2],
+  ])
+  expect(told(two)).toEqual([
+    ['DELETE', 1],
+    ['INSERT', 'c'],
+    ['DELETE', 2],
+  ])
+})
+
 test('many versions of a row that stays visible all arrive', async () => {
   const t = await table('id int primary key, owner uuid, n int', OWN)
   await using one = await listenTo(feed, on(t, 'UPDATE'), as(ONE))

@@ -7,7 +7,7 @@ import type { ChangeMessage } from './feed.ts'
 import { type EndlessFilters, Matches } from './match.ts'
 import { type Access, type Refusal, refusalData, refusalOf, rowData } from './message.ts'
 import { allowedByPolicies } from './policies.ts'
-import type { Row } from './row.ts'
+import type { Row, Side } from './row.ts'
 import type { Live, Subscriber, Subscribers } from './subscribers.ts'
 import { type Answer, askVisibility, type Group } from './visibility.ts'
 
@@ -60,7 +60,8 @@ export async function settle(rows: readonly Row[], context: SettleContext, only?
     wanting.set(row, filtered ? lives.filter(({ binding }) => matches.passes(row, binding.filters)) : lives)
   }
 
-  let answer = await ask(wanting, listening, groups, secured, context)
+  const undone = undoneRows(rows)
+  let answer = await ask(wanting, listening, undone, groups, secured, context)
   // Secured since it was last seen: nobody has been asked about its rows.
   const unasked = (): boolean => {
     let missing = false
@@ -75,7 +76,7 @@ export async function settle(rows: readonly Row[], context: SettleContext, only?
     }
     return missing
   }
-  if (unasked()) answer = await ask(wanting, listening, groups, secured, context)
+  if (unasked()) answer = await ask(wanting, listening, undone, groups, secured, context)
   for (const row of listening.keys()) {
     for (const group of groups.values()) {
       const access = answer.access(row.table!, group.role)
@@ -102,9 +103,26 @@ async function matchesOf(
   return matches
 }
 
+/** Rows that their own transaction took away again or gave another key. Nobody could ever have read them. */
+function undoneRows(rows: readonly Row[]): ReadonlySet<Row> {
+  const undone = new Set<Row>()
+  const ended = new Set<string>()
+  const keyOf = (row: Row, side: Side): string =>
+    JSON.stringify([row.transaction.xid, row.relation.oid, ...row.table!.primary!.map((index) => row.text(side, index))])
+  for (const row of rows.toReversed()) {
+    if (row.table?.primary === undefined) continue
+    if (row.action !== 'DELETE' && ended.size > 0 && ended.has(keyOf(row, 'now'))) undone.add(row)
+    if (row.action === 'INSERT') continue
+    const before = keyOf(row, 'old')
+    if (row.action === 'DELETE' || before !== keyOf(row, 'now')) ended.add(before)
+  }
+  return undone
+}
+
 async function ask(
   wanting: ReadonlyMap<Row, readonly Live[]>,
   listening: ReadonlyMap<Row, readonly Live[]>,
+  undone: ReadonlySet<Row>,
   groups: ReadonlyMap<Subscriber, Group>,
   secured: ReadonlyMap<number, boolean>,
   { executor, log, signal }: SettleContext,
@@ -134,7 +152,7 @@ async function ask(
     lookups.set(group, lists.get(key) ?? list)
     lists.set(key, lookups.get(group)!)
   }
-  return askVisibility({ lookups, rights, rows: [...listening.keys()] }, executor, log, signal)
+  return askVisibility({ lookups, rights, rows: [...listening.keys()], undone }, executor, log, signal)
 }
 
 /** Of a secured table with the full identity: old rows that the policies do not show to somebody who may see the new one. */

@@ -1,6 +1,7 @@
 // Who may see which rows, decided by Postgres: one transaction, one write and one snapshot for a batch of rows and everybody who listens.
 // A row is looked up by its primary key as it is now, as the subscriber's role with its claims. What is sent, though, is the row as it was
-// committed; where the table holds another version by now, the policies are asked about the version that is sent, too.
+// committed; where the table holds another version by now, the policies are asked about the version that is sent, too. Where it holds none
+// any more, that is all that can be asked: a row that the next transaction deleted is still told to whom its policies would have shown it.
 import type { Logger } from '../../../log/log.ts'
 import type { Executor, Result, Statement } from '../../../pg/executor.ts'
 import { ident, qualified } from '../../../pg/quote.ts'
@@ -24,6 +25,8 @@ export interface Question {
   readonly lookups: ReadonlyMap<Group, readonly Row[]>
   readonly rights: ReadonlyMap<Table, ReadonlySet<string>>
   readonly rows: readonly Row[]
+  /** Rows that ended within their own transaction: where they are gone, nobody sees them. */
+  readonly undone: ReadonlySet<Row>
 }
 
 export interface Answer {
@@ -63,6 +66,7 @@ export async function askVisibility(question: Question, executor: Executor, log:
   const access = new Map<Table, Map<string, Access>>()
   const visible = new Map<Group, Set<Row>>()
   const current = new Set<Row>()
+  const gone = new Set<Row>()
   const groups = [...question.lookups.keys()]
   const collect = async (part: readonly Group[]): Promise<void> => {
     const plan = planOf(question, part)
@@ -92,7 +96,7 @@ export async function askVisibility(question: Question, executor: Executor, log:
         readers.push([
           statements.length,
           (result) => {
-            for (const index of listed(result)) seen.add(lookup.rows[index]!)
+            for (const index of listed(result, 0)) seen.add(lookup.rows[index]!)
           },
         ])
         statements.push(lookup.visible)
@@ -107,7 +111,8 @@ export async function askVisibility(question: Question, executor: Executor, log:
         readers.push([
           statements.length,
           (result) => {
-            for (const index of listed(result)) current.add(same[index]!)
+            for (const index of listed(result, 0)) current.add(same[index]!)
+            for (const index of listed(result, 1)) gone.add(same[index]!)
           },
         ])
         statements.push(statement)
@@ -123,10 +128,11 @@ export async function askVisibility(question: Question, executor: Executor, log:
     // One group's policy fails: each is asked by itself, so that it is the only one without an answer.
     visible.clear()
     current.clear()
+    gone.clear()
     await collect([])
     await Promise.all(groups.map((group) => alone(group, collect, visible, log, signal)))
   }
-  await judgeOlder(question, { visible, current, access }, executor, log)
+  await judgeOlder(question, { visible, current, gone, access }, executor, log)
   return {
     access: (table, role) => access.get(table)?.get(role),
     visible: (group, row) => visible.get(group)?.has(row) === true,
@@ -214,8 +220,8 @@ function lookupsOf(rows: readonly Row[]): Lookup[] {
 }
 
 /** Numbers come as one text: a row of the result for each would cost more than finding them. */
-const listed = ({ rows }: Result): number[] => {
-  const text = rows[0]?.[0]
+const listed = ({ rows }: Result, column: number): number[] => {
+  const text = rows[0]?.[column]
   return text == null ? [] : text.toString('latin1').split(',').map(Number)
 }
 
@@ -223,7 +229,7 @@ const numbers = (count: number): string => `{${Array.from({ length: count }, (_,
 const keysOf = (table: Table, rows: readonly Row[]): string[] =>
   table.primary!.map((index) => writeArray(rows.map((row) => row.text('now', index)!)))
 
-/** Which rows the table still holds as they were committed. One question for each set of columns that the log holds. */
+/** Which rows the table still holds as they were committed, and of which it holds no version. One question for each set of columns that the log holds. */
 function currentOf(table: Table, rows: readonly Row[]): { statement: Statement; rows: readonly Row[] }[] {
   const bySet = new Map<string, { columns: number[]; rows: Row[] }>()
   for (const row of rows) {
@@ -236,9 +242,10 @@ function currentOf(table: Table, rows: readonly Row[]): { statement: Statement; 
   return [...bySet.values()].map(({ columns, rows: same }) => ({
     rows: same,
     statement: {
-      text: `select string_agg(q.i::text, ',') from unnest($1::int4[], $2::text[], ${table.primary!.map((_, at) => `$${at + 3}::text[]`).join(', ')}) as q(i, h, ${table.primary!.map((_, at) => `k${at}`).join(', ')})
-               join ${qualified(table.schema, table.name)} as t on ${keyCondition(table)}
-              where md5(row(${columns.map((index) => `t.${ident(table.columns[index]!.name)}`).join(', ')})::text) = q.h`,
+      text: `select string_agg(q.i::text, ',') filter (where t.ctid is not null and md5(row(${columns.map((index) => `t.${ident(table.columns[index]!.name)}`).join(', ')})::text) = q.h),
+                    string_agg(q.i::text, ',') filter (where t.ctid is null)
+               from unnest($1::int4[], $2::text[], ${table.primary!.map((_, at) => `$${at + 3}::text[]`).join(', ')}) as q(i, h, ${table.primary!.map((_, at) => `k${at}`).join(', ')})
+               left join ${qualified(table.schema, table.name)} as t on ${keyCondition(table)}`,
       values: [
         numbers(same.length),
         writeArray(same.map((row) => md5(recordText(columns.map((index) => row.text('now', index)!))))),
@@ -248,26 +255,34 @@ function currentOf(table: Table, rows: readonly Row[]): { statement: Statement; 
   }))
 }
 
-/** Rows of which the table holds a newer version: visible only where the policies let the version pass that is sent. */
+/** Rows of which the table holds a newer version or none: visible only where the policies let the version pass that is sent. */
 async function judgeOlder(
   question: Question,
-  found: { visible: Map<Group, Set<Row>>; current: Set<Row>; access: Map<Table, Map<string, Access>> },
+  found: { visible: Map<Group, Set<Row>>; current: Set<Row>; gone: Set<Row>; access: Map<Table, Map<string, Access>> },
   executor: Executor,
   log: Logger,
 ): Promise<void> {
-  const { visible, current, access } = found
+  const { visible, current, gone, access } = found
   await Promise.all(
     [...visible].map(async ([group, seen]) => {
       const older = new Map<Table, Row[]>()
       for (const row of question.lookups.get(group)!) {
-        if (!seen.has(row) || current.has(row) || access.get(row.table!)?.get(group.role)?.secured !== true) continue
+        if (
+          !(seen.has(row) || (gone.has(row) && !question.undone.has(row))) ||
+          current.has(row) ||
+          access.get(row.table!)?.get(group.role)?.secured !== true
+        )
+          continue
         const same = older.get(row.table!) ?? []
         same.push(row)
         older.set(row.table!, same)
       }
       for (const [table, rows] of older) {
         const passed = await allowedByPolicies(table, group, rows, 'now', executor, log)
-        for (const row of rows) if (!passed.has(row)) seen.delete(row)
+        for (const row of rows) {
+          if (passed.has(row)) seen.add(row)
+          else seen.delete(row)
+        }
       }
     }),
   )
